@@ -1,0 +1,3 @@
+//! The command `linx`.
+
+fn main() {}

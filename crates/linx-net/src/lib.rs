@@ -1,0 +1,1 @@
+//! The Linux kernel's network state, live, in any network namespace

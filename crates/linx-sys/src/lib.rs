@@ -1,0 +1,1 @@
+//! The system calls of Linx: netlink sockets in any network namespace

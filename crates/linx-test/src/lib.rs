@@ -1,0 +1,1 @@
+//! What the tests of Linx share: namespaces, zoos, storms, oracles

@@ -1,0 +1,1 @@
+//! Netlink bytes to typed messages and back: no I/O, no clock, no unsafe code
