@@ -1,0 +1,136 @@
+//! Rules of the house that no compiler knows: notes left behind, tests switched off, files grown too
+//! long, links in the prose that lead nowhere, promises whose test does not exist.
+
+use crate::Verdict;
+use crate::run::{output, print};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The most lines of a source file, its tests aside.
+const LONGEST: usize = 800;
+
+/// Words that a finished line does not hold. Split here so that this file passes its own check.
+const LEFT_OVER: [&str; 5] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("X", "XX"),
+    concat!("#[", "ignore"),
+    concat!("dbg", "!("),
+];
+
+pub(crate) fn run() -> Verdict {
+    let mut list = Command::new("git");
+    list.args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+    let files: Vec<PathBuf> = match output(list) {
+        Ok(text) => text.lines().map(PathBuf::from).filter(|path| path.is_file()).collect(),
+        Err(why) => return Verdict::Failed(why),
+    };
+    let mut faults = Vec::new();
+    let mut tests = BTreeSet::new();
+    let mut prose = Vec::new();
+    for path in &files {
+        let Ok(text) = std::fs::read_to_string(path) else { continue }; // captures are not text
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("rs") => {
+                source(path, &text, &mut faults);
+                tests.extend(functions(&text));
+            }
+            Some("md") => {
+                links(path, &text, &mut faults);
+                prose.push((path, text));
+            }
+            _ => {}
+        }
+    }
+    for (path, text) in prose {
+        if path == Path::new("PROPERTIES.md") {
+            promises(&text, &tests, &mut faults);
+        }
+    }
+    for fault in &faults {
+        print(fault);
+    }
+    println!("house: {} files, {} faults", files.len(), faults.len());
+    if faults.is_empty() { Verdict::Passed } else { Verdict::Failed(format!("{} faults", faults.len())) }
+}
+
+fn source(path: &Path, text: &str, faults: &mut Vec<String>) {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let length = code.lines().count();
+    let is_test = path.components().any(|part| part.as_os_str() == "tests");
+    if length > LONGEST && !is_test {
+        faults.push(format!("{}: {length} lines, {LONGEST} allowed", path.display()));
+    }
+    for (number, line) in text.lines().enumerate() {
+        for word in LEFT_OVER {
+            if line.contains(word) {
+                faults.push(format!("{}:{}: {word}", path.display(), number + 1));
+            }
+        }
+    }
+}
+
+/// Relative links of a Markdown file, code blocks aside.
+fn links(path: &Path, text: &str, faults: &mut Vec<String>) {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut code = false;
+    for (number, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            code = !code;
+        }
+        if code {
+            continue;
+        }
+        for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") && !folder.join(file).exists() {
+                faults.push(format!("{}:{}: dead link {target}", path.display(), number + 1));
+            }
+        }
+    }
+}
+
+/// In PROPERTIES.md a test is named `` `test: NAME` ``; each must be a function somewhere.
+fn promises(text: &str, tests: &BTreeSet<String>, faults: &mut Vec<String>) {
+    for name in text.split("`test: ").skip(1).filter_map(|rest| rest.split('`').next()) {
+        if !tests.contains(name) {
+            faults.push(format!("PROPERTIES.md: no test {name}"));
+        }
+    }
+}
+
+fn functions(text: &str) -> impl Iterator<Item = String> {
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix("fn "))
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_left_over_note_and_a_long_file_are_faults() {
+        let mut faults = Vec::new();
+        let text = format!("// {}: later\n{}", concat!("TO", "DO"), "\n".repeat(LONGEST));
+        source(Path::new("a.rs"), &text, &mut faults);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn a_dead_link_is_a_fault_but_not_in_code() {
+        let mut faults = Vec::new();
+        links(Path::new("x.md"), "[a](no/such.md) [b](https://x.y)\n```\n[c](none)\n```\n", &mut faults);
+        assert_eq!(faults, ["x.md:1: dead link no/such.md"]);
+    }
+
+    #[test]
+    fn a_promise_names_a_test_that_exists() {
+        let mut faults = Vec::new();
+        let tests = BTreeSet::from(["whole".to_owned()]);
+        promises("| x | `test: whole` | `test: gone` |", &tests, &mut faults);
+        assert_eq!(faults, ["PROPERTIES.md: no test gone"]);
+    }
+}
