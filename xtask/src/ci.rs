@@ -35,6 +35,9 @@ const CLIPPY: &[&str] = &["--", "-D", "warnings"];
 /// How many of its last lines a failed step shows again at the end.
 const TAIL: usize = 80;
 
+/// How often crates are asked for before a registry is given up.
+const FETCH_TRIES: u32 = 3;
+
 /// What the steps share.
 #[derive(Default)]
 struct State {
@@ -120,25 +123,37 @@ impl State {
 
 /// Downloads every crate, with retries; afterwards nothing asks a registry for crates.
 fn fetch() -> Verdict {
-    let mut why = String::new();
-    for attempt in 1..=3 {
-        let outcome = run::run(cargo(&["fetch", "--locked"]), Mode::Keep, Duration::from_secs(300));
-        if outcome.ok() {
-            run::stay_offline();
-            return Verdict::Passed;
+    for manifest in manifests() {
+        let mut attempt = 1;
+        loop {
+            let command = cargo(&["fetch", "--locked", "--manifest-path", manifest]);
+            let outcome = run::run(command, Mode::Keep, Duration::from_secs(300));
+            if outcome.ok() {
+                break;
+            }
+            println!("try {attempt} of {FETCH_TRIES}: {}", outcome.why());
+            if attempt == FETCH_TRIES {
+                return Verdict::Failed(format!(
+                    "{manifest}: crates could not be fetched: {}",
+                    outcome.why()
+                ));
+            }
+            attempt += 1;
+            thread::sleep(Duration::from_secs(10));
         }
-        why = outcome.why();
-        println!("try {attempt} of 3: {why}");
-        thread::sleep(Duration::from_secs(10));
     }
-    Verdict::Failed(format!("crates could not be fetched: {why}"))
+    run::stay_offline();
+    Verdict::Passed
+}
+
+/// The workspaces: this one, and that of the fuzz targets.
+fn manifests() -> impl Iterator<Item = &'static str> {
+    ["Cargo.toml", fuzz::MANIFEST].into_iter().filter(|manifest| Path::new(manifest).exists())
 }
 
 /// Both workspaces are formatted.
 fn format() -> Verdict {
-    let mut manifests = vec!["Cargo.toml"];
-    manifests.extend(Path::new(fuzz::MANIFEST).exists().then_some(fuzz::MANIFEST));
-    for manifest in manifests {
+    for manifest in manifests() {
         let command = cargo(&["fmt", "--all", "--check", "--manifest-path", manifest]);
         let outcome = run::run(command, Mode::Keep, Duration::from_secs(120));
         if !outcome.ok() {

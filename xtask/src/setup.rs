@@ -25,8 +25,11 @@ pub(crate) fn run(mode: Mode) -> Verdict {
         return lacking(&format!("missing: {list}: as root, on Debian: apt-get install {list}"));
     }
     for attempt in 1..=TRIES {
-        apt(mode, &["update"], &[]);
-        apt(mode, &["install", "--yes", "--no-install-recommends"], &packages);
+        apt(mode, &["update"]);
+        // One at a time, so that one that cannot be had leaves the others.
+        for package in missing() {
+            apt(mode, &["install", "--yes", "--no-install-recommends", package]);
+        }
         if missing().is_empty() {
             return Verdict::Passed;
         }
@@ -48,12 +51,11 @@ fn lacking(text: &str) -> Verdict {
     if vital { Verdict::Failed(text.to_owned()) } else { Verdict::Skipped(text.to_owned()) }
 }
 
-fn apt(mode: Mode, verb: &[&str], packages: &[&str]) {
+fn apt(mode: Mode, args: &[&str]) {
     let mut command = Command::new("apt-get");
     command
-        .args(["--quiet", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"])
-        .args(verb)
-        .args(packages)
+        .args(["-qq", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"])
+        .args(args)
         .env("DEBIAN_FRONTEND", "noninteractive");
     let outcome = run::run(command, mode, Duration::from_secs(300));
     if !outcome.ok() {
