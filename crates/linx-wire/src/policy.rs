@@ -101,6 +101,8 @@ pub enum Shape {
     Nested(&'static Policy),
     /// Attributes of a table that the surroundings name; bytes where they name none.
     Depends(fn(Surroundings<'_>) -> Option<&'static Policy>),
+    /// A list that is not made of attributes alone: its own check.
+    Checked(fn(&[u8], u8) -> Result<()>),
     /// Attributes that are all of one shape, whatever their numbers.
     Items(&'static Shape),
     /// This attribute may occur several times, each of one shape.
@@ -111,9 +113,13 @@ impl Shape {
     /// The sizes that it allows, bytes, and their name.
     const fn sizes(self) -> (usize, usize, &'static str) {
         match self {
-            Self::Flag | Self::Bytes | Self::Name | Self::Nested(_) | Self::Depends(_) | Self::Items(_) => {
-                (0, usize::MAX, "any")
-            }
+            Self::Flag
+            | Self::Bytes
+            | Self::Name
+            | Self::Nested(_)
+            | Self::Depends(_)
+            | Self::Checked(_)
+            | Self::Items(_) => (0, usize::MAX, "any"),
             // The kernel pads no integer, but its own checks take longer ones too (NLA_U8 with a minimum length).
             Self::Bool | Self::U8 | Self::I8 => (1, usize::MAX, "1"),
             Self::U16 | Self::Be16 => (2, usize::MAX, "2"),
@@ -330,6 +336,9 @@ fn check(shape: Shape, payload: &[u8], around: Surroundings<'_>, depth: usize) -
     if !fits {
         return Err(DecodeError::new(DecodeErrorKind::BadSize { expected, have }, 0));
     }
+    if let Shape::Checked(check) = shape {
+        return check(payload, around.family);
+    }
     match shape.inner(around) {
         Inner::Nothing => Ok(()),
         Inner::Policy(policy) => policy.validate_at(payload, around.family, depth + 1),
@@ -389,6 +398,7 @@ pub(crate) fn each(bytes: &[u8], number: u16) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The payloads of all attributes.
+#[allow(dead_code)]
 pub(crate) fn items(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut attrs = Attrs::new(bytes);
     std::iter::from_fn(move || attrs.step()).map(|attr| attr.payload)
@@ -486,6 +496,7 @@ macro_rules! shape {
     (link_addr) => { $crate::policy::Shape::LinkAddr };
     (nested($policy:ident, $view:ident)) => { $crate::policy::Shape::Nested(&$policy) };
     (depends($choose:ident)) => { $crate::policy::Shape::Depends($choose) };
+    (checked($check:ident)) => { $crate::policy::Shape::Checked($check) };
     (items($($inner:tt)*)) => { $crate::policy::Shape::Items(&$crate::policy::shape!($($inner)*)) };
     (many($($inner:tt)*)) => { $crate::policy::Shape::Many(&$crate::policy::shape!($($inner)*)) };
 }
@@ -518,6 +529,7 @@ macro_rules! item_type {
     ($a:lifetime link_addr) => { $crate::addr::LinkAddr };
     ($a:lifetime nested($policy:ident, $view:ident)) => { $view<$a> };
     ($a:lifetime depends($choose:ident)) => { &$a [u8] };
+    ($a:lifetime checked($check:ident)) => { &$a [u8] };
 }
 pub(crate) use item_type;
 
@@ -590,6 +602,9 @@ macro_rules! item {
         Some($view::new($payload))
     };
     ($payload:expr, depends($choose:ident)) => {
+        Some($payload)
+    };
+    ($payload:expr, checked($check:ident)) => {
         Some($payload)
     };
 }

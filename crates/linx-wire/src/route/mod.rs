@@ -1,5 +1,19 @@
 //! rtnetlink: one kernel object a file. <linux/rtnetlink.h>, rtnetlink(7).
 
+pub mod encap;
+mod hops;
 mod nsid;
+#[allow(clippy::module_inception)]
+mod route;
 
+pub use hops::{Hop, Hops, METRICS, Metrics};
 pub use nsid::*;
+pub use route::{CacheInfo, ROUTE, Route, RouteAttributes, RouteFlags, RouteHeader, RouteRef, RouteView};
+
+/// Every table of attributes, for tests that go over all of them.
+#[must_use]
+pub fn policies() -> Vec<&'static crate::policy::Policy> {
+    let mut all = vec![&NSID, &ROUTE, &METRICS];
+    all.extend_from_slice(encap::POLICIES);
+    all
+}
