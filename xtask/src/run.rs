@@ -87,8 +87,10 @@ pub(crate) fn run(mut command: Command, mode: Mode, limit: Duration) -> Outcome 
     if OFFLINE.load(Ordering::Relaxed) {
         command.env("CARGO_NET_OFFLINE", "true");
     }
-    command.stdin(Stdio::null()).process_group(0);
+    command.stdin(Stdio::null());
     if mode == Mode::Keep {
+        // Its own group, so that a limit ends its children too; on a terminal Ctrl-C must reach it.
+        command.process_group(0);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         if std::io::stdout().is_terminal() {
             command.env("CARGO_TERM_PROGRESS_WHEN", "never");
