@@ -224,10 +224,22 @@ pub trait Decode: Sized + Clone + std::fmt::Debug + Send + Sync + 'static {
     fn owned(borrowed: Self::Ref<'_>) -> Self;
 }
 
+/// A field's value as [`Compare::Tracked`](crate::Compare) and hashes see it.
+macro_rules! as_compared {
+    ($value:expr) => {
+        $value
+    };
+    ($value:expr, $key:path) => {
+        $key($value)
+    };
+}
+pub(crate) use as_compared;
+
 /// Declares the fixed part of a message (`struct ifinfomsg` and the like): fields, each with its class.
+/// `Tracked by KEY`: values of which the function `KEY` makes the same are equal, but for `Compare::Everything`.
 macro_rules! fixed_part {
     ($(#[$doc:meta])* pub struct $name:ident {
-        $($(#[$note:meta])* pub $field:ident: $ty:ty, $class:ident;)*
+        $($(#[$note:meta])* pub $field:ident: $ty:ty, $class:ident $(by $key:path)?;)*
     }) => {
         $(#[$doc])*
         #[derive(
@@ -249,7 +261,11 @@ macro_rules! fixed_part {
                 let mut names = Vec::new();
                 $(
                     let (mine, theirs) = ({ self.$field }, { other.$field });
-                    if mine != theirs && compare.sees($crate::policy::Class::$class) {
+                    let same = mine == theirs
+                        || compare != $crate::policy::Compare::Everything
+                            && $crate::object::as_compared!(mine $(, $key)?)
+                                == $crate::object::as_compared!(theirs $(, $key)?);
+                    if !same && compare.sees($crate::policy::Class::$class) {
                         names.push(stringify!($field).to_owned());
                     }
                 )*
@@ -261,7 +277,7 @@ macro_rules! fixed_part {
             pub(crate) fn hash_tracked<H: std::hash::Hasher>(&self, state: &mut H) {
                 $(
                     if $crate::policy::Class::$class == $crate::policy::Class::Tracked {
-                        std::hash::Hash::hash(&{ self.$field }, state);
+                        std::hash::Hash::hash(&$crate::object::as_compared!({ self.$field } $(, $key)?), state);
                     }
                 )*
             }
