@@ -85,6 +85,10 @@ pub enum Shape {
     Be16,
     /// Unsigned, 32 bits, network order.
     Be32,
+    /// Unsigned, 64 bits, network order.
+    Be64,
+    /// Unsigned, 32 or 64 bits, the machine's order (`nla_put_uint`).
+    Uint,
     /// Bytes, any number.
     Bytes,
     /// At least so many bytes: a structure that later kernels may lengthen.
@@ -124,7 +128,8 @@ impl Shape {
             Self::Bool | Self::U8 | Self::I8 => (1, usize::MAX, "1"),
             Self::U16 | Self::Be16 => (2, usize::MAX, "2"),
             Self::U32 | Self::I32 | Self::Be32 => (4, usize::MAX, "4"),
-            Self::U64 => (8, usize::MAX, "8"),
+            Self::U64 | Self::Be64 => (8, usize::MAX, "8"),
+            Self::Uint => (4, usize::MAX, "4 or 8"),
             Self::AtLeast(size) => (size as usize, usize::MAX, "a structure"),
             Self::Multiple(_) => (0, usize::MAX, "an array"),
             Self::Ip => (4, 16, "4 or 16"),
@@ -461,6 +466,7 @@ macro_rules! attributes {
                 $(#[$note])*
                 #[inline]
                 #[must_use]
+                #[allow(clippy::double_must_use)]
                 pub fn $getter(self) -> $crate::policy::value_type!('a $shape $(($($args)*))?) {
                     $crate::policy::value!(self.0, $number, $shape $(($($args)*))?)
                 }
@@ -487,6 +493,8 @@ macro_rules! shape {
     (i32) => { $crate::policy::Shape::I32 };
     (be16) => { $crate::policy::Shape::Be16 };
     (be32) => { $crate::policy::Shape::Be32 };
+    (be64) => { $crate::policy::Shape::Be64 };
+    (uint) => { $crate::policy::Shape::Uint };
     (bytes) => { $crate::policy::Shape::Bytes };
     (at_least($size:literal)) => { $crate::policy::Shape::AtLeast($size) };
     (structure($ty:ty)) => { $crate::policy::Shape::AtLeast(size_of::<$ty>() as u16) };
@@ -520,6 +528,8 @@ macro_rules! item_type {
     ($a:lifetime i32) => { i32 };
     ($a:lifetime be16) => { u16 };
     ($a:lifetime be32) => { u32 };
+    ($a:lifetime be64) => { u64 };
+    ($a:lifetime uint) => { u64 };
     ($a:lifetime bytes) => { &$a [u8] };
     ($a:lifetime at_least($size:literal)) => { &$a [u8] };
     ($a:lifetime structure($ty:ty)) => { &$a $ty };
@@ -576,6 +586,15 @@ macro_rules! item {
     };
     ($payload:expr, be32) => {
         $payload.first_chunk().map(|b| u32::from_be_bytes(*b))
+    };
+    ($payload:expr, be64) => {
+        $payload.first_chunk().map(|b| u64::from_be_bytes(*b))
+    };
+    ($payload:expr, uint) => {
+        $payload
+            .first_chunk()
+            .map(|b| u64::from_ne_bytes(*b))
+            .or_else(|| $payload.first_chunk().map(|b| u32::from_ne_bytes(*b).into()))
     };
     ($payload:expr, bytes) => {
         Some($payload)

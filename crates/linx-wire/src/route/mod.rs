@@ -4,20 +4,25 @@ mod address;
 pub mod encap;
 mod hops;
 mod neighbour;
+mod nexthop;
 mod nsid;
 #[allow(clippy::module_inception)]
 mod route;
+mod rule;
 
 pub use address::*;
 pub use hops::{Hop, Hops, METRICS, Metrics};
 pub use neighbour::*;
+pub use nexthop::*;
 pub use nsid::*;
 pub use route::{CacheInfo, ROUTE, Route, RouteAttributes, RouteFlags, RouteHeader, RouteRef, RouteView};
+pub use rule::*;
 
 /// Every table of attributes, for tests that go over all of them.
 #[must_use]
 pub fn policies() -> Vec<&'static crate::policy::Policy> {
-    let mut all = vec![&ADDRESS, &NEIGHBOUR, &FDB_EXT, &NSID, &ROUTE, &METRICS];
+    let mut all = vec![&ADDRESS, &NEIGHBOUR, &FDB_EXT, &NSID, &ROUTE, &METRICS, &RULE];
+    all.extend([&NEXT_HOP, &RES_GROUP, &RES_BUCKET, &GROUP_STATS, &GROUP_STATS_ENTRY]);
     all.extend_from_slice(encap::POLICIES);
     all
 }
