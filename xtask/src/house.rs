@@ -6,8 +6,11 @@ use crate::run::print;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// Lines of a source file, its tests aside, from which it is named as one to split.
+const LONG: usize = 800;
+
 /// The most lines of a source file, its tests aside.
-const LONGEST: usize = 800;
+const LONGEST: usize = 1000;
 
 /// Words that a finished line does not hold. Split here so that this file passes its own check.
 const LEFT_OVER: [&str; 5] = [
@@ -77,6 +80,8 @@ fn source(path: &Path, text: &str, faults: &mut Vec<String>) {
     let is_test = path.components().any(|part| part.as_os_str() == "tests");
     if length > LONGEST && !is_test {
         faults.push(format!("{}: {length} lines, {LONGEST} allowed", path.display()));
+    } else if length > LONG && !is_test {
+        print(&format!("{}: {length} lines: think of splitting it (not a fault)", path.display()));
     }
     for (number, line) in text.lines().enumerate() {
         for word in LEFT_OVER {
