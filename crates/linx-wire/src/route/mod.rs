@@ -2,6 +2,7 @@
 
 mod address;
 pub mod encap;
+mod fields;
 mod hops;
 mod neighbour;
 mod nexthop;

@@ -9,15 +9,16 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::encap::{Encap, encap_policy};
+use super::fields::{Fields, expires_of, is_field, rta};
 use super::hops::{Hops, METRICS, Metrics, check_hops};
 use crate::addr::{self, family};
 use crate::attr::{Attr, Attrs, HEADER_LEN};
 use crate::emit::Request;
-use crate::error::{DecodeError, DecodeErrorKind, Result};
+use crate::error::Result;
 use crate::header::MessageFlags;
 use crate::object::{Decode, Kind, fixed_part};
 use crate::policy::{Compare, Policy, Surroundings, attributes};
-use crate::reader::{fixed, u32_of};
+use crate::reader::fixed;
 use crate::uapi::rtm;
 
 fixed_part! {
@@ -144,258 +145,6 @@ bitflags::bitflags! {
     }
 }
 
-/// `RTA_*` numbers of the pass in [`Fields::fill`].
-mod rta {
-    pub(super) const DST: u16 = 1;
-    pub(super) const SRC: u16 = 2;
-    pub(super) const IIF: u16 = 3;
-    pub(super) const OIF: u16 = 4;
-    pub(super) const GATEWAY: u16 = 5;
-    pub(super) const PRIORITY: u16 = 6;
-    pub(super) const PREFSRC: u16 = 7;
-    pub(super) const FLOW: u16 = 11;
-    pub(super) const CACHEINFO: u16 = 12;
-    pub(super) const TABLE: u16 = 15;
-    pub(super) const MARK: u16 = 16;
-    pub(super) const VIA: u16 = 18;
-    pub(super) const PREF: u16 = 20;
-    pub(super) const UID: u16 = 25;
-    pub(super) const TTL_PROPAGATE: u16 = 26;
-    pub(super) const IP_PROTO: u16 = 27;
-    pub(super) const SPORT: u16 = 28;
-    pub(super) const DPORT: u16 = 29;
-    pub(super) const NH_ID: u16 = 30;
-}
-
-/// Attributes that are not fields: presence of one of them is this bit.
-const RARE: u32 = 1;
-
-/// What both forms consist of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[doc(hidden)]
-#[allow(missing_docs)]
-pub struct Fields {
-    header: RouteHeader,
-    /// Which attributes were there, by number; bit 0: others than the fields below.
-    present: u32,
-    dst: [u8; 16],
-    src: [u8; 16],
-    gateway: [u8; 16],
-    prefsrc: [u8; 16],
-    iif: u32,
-    oif: u32,
-    priority: u32,
-    table: u32,
-    mark: u32,
-    flow: u32,
-    uid: u32,
-    nhid: u32,
-    cacheinfo: CacheInfo,
-    sport: u16,
-    dport: u16,
-    pref: u8,
-    ttl_propagate: u8,
-    ip_proto: u8,
-    /// Size of the gateway, bytes.
-    gateway_len: u8,
-}
-
-const BLANK: Fields = Fields {
-    header: RouteHeader::EMPTY,
-    present: 0,
-    dst: [0; 16],
-    src: [0; 16],
-    gateway: [0; 16],
-    prefsrc: [0; 16],
-    iif: 0,
-    oif: 0,
-    priority: 0,
-    table: 0,
-    mark: 0,
-    flow: 0,
-    uid: 0,
-    nhid: 0,
-    cacheinfo: CacheInfo::EMPTY,
-    sport: 0,
-    dport: 0,
-    pref: 0,
-    ttl_propagate: 0,
-    ip_proto: 0,
-    gateway_len: 0,
-};
-
-/// What an attribute of the pass did not like.
-struct Misfit;
-
-#[inline(always)]
-fn word(value: &[u8]) -> Result<u32, Misfit> {
-    Ok(u32::from_ne_bytes(*value.first_chunk().ok_or(Misfit)?))
-}
-
-#[inline(always)]
-fn half(value: &[u8]) -> Result<u16, Misfit> {
-    Ok(u16::from_be_bytes(*value.first_chunk().ok_or(Misfit)?))
-}
-
-#[inline(always)]
-fn byte(value: &[u8]) -> Result<u8, Misfit> {
-    value.first().copied().ok_or(Misfit)
-}
-
-impl Fields {
-    /// One pass over `attributes`. `width` is the size of the family's addresses, 0 where they are none.
-    #[inline(always)]
-    fn fill(&mut self, attributes: &[u8], width: usize) -> Result<()> {
-        let mut attrs = Attrs::new(attributes);
-        loop {
-            let at = attrs.offset();
-            let Some(attr) = attrs.step() else { break };
-            let number = attr.number();
-            if self.field(number, attr.payload, width).is_err() {
-                return Err(misfit(number, attr.payload.len(), at));
-            }
-        }
-        match attrs.fault() {
-            None => Ok(()),
-            Some(fault) => Err(fault),
-        }
-    }
-
-    #[inline(always)]
-    fn field(&mut self, number: u16, value: &[u8], width: usize) -> Result<(), Misfit> {
-        match number {
-            rta::DST => self.address(|f| &mut f.dst, number, value, width)?,
-            rta::SRC => self.address(|f| &mut f.src, number, value, width)?,
-            rta::PREFSRC => self.address(|f| &mut f.prefsrc, number, value, width)?,
-            rta::GATEWAY => {
-                self.address(|f| &mut f.gateway, number, value, width)?;
-                self.gateway_len = width as u8;
-            }
-            rta::IIF => self.iif = word(value)?,
-            rta::OIF => self.oif = word(value)?,
-            rta::PRIORITY => self.priority = word(value)?,
-            rta::TABLE => self.table = word(value)?,
-            rta::MARK => self.mark = word(value)?,
-            rta::FLOW => self.flow = word(value)?,
-            rta::UID => self.uid = word(value)?,
-            rta::NH_ID => self.nhid = word(value)?,
-            rta::SPORT => self.sport = half(value)?,
-            rta::DPORT => self.dport = half(value)?,
-            rta::PREF => self.pref = byte(value)?,
-            rta::TTL_PROPAGATE => self.ttl_propagate = byte(value)?,
-            rta::IP_PROTO => self.ip_proto = byte(value)?,
-            rta::CACHEINFO => {
-                let whole: &[u8; 32] = value.first_chunk().ok_or(Misfit)?;
-                self.cacheinfo = zerocopy::transmute!(*whole);
-            }
-            rta::VIA => self.via(value)?,
-            _ => {
-                self.present |= RARE;
-                return Ok(());
-            }
-        }
-        self.present |= 1 << (number & 31);
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn address(
-        &mut self,
-        place: impl Fn(&mut Self) -> &mut [u8; 16],
-        number: u16,
-        value: &[u8],
-        width: usize,
-    ) -> Result<(), Misfit> {
-        let place = place(self);
-        match (width, value.len()) {
-            (4, 4) => {
-                let [a, b, c, d, ..] = place;
-                (*a, *b, *c, *d) = fixed::<4>(value).into();
-            }
-            (16, 16) => *place = fixed(value),
-            (0, length) if length <= 16 && number == rta::DST => {
-                for (to, from) in place.iter_mut().zip(value) {
-                    *to = *from;
-                }
-            }
-            (0, _) => self.present |= RARE,
-            _ => return Err(Misfit),
-        }
-        Ok(())
-    }
-
-    /// `struct rtvia`: a gateway of another family.
-    fn via(&mut self, value: &[u8]) -> Result<(), Misfit> {
-        let family: &[u8; 2] = value.first_chunk().ok_or(Misfit)?;
-        let address = value.get(2..).unwrap_or_default();
-        let known = match u16::from_ne_bytes(*family) {
-            f if f == u16::from(family::INET) => address.len() == 4,
-            f if f == u16::from(family::INET6) => address.len() == 16,
-            _ => false,
-        };
-        if known {
-            for (to, from) in self.gateway.iter_mut().zip(address) {
-                *to = *from;
-            }
-            self.gateway_len = address.len() as u8;
-        } else {
-            self.present |= RARE;
-        }
-        Ok(())
-    }
-
-    fn has(&self, number: u16) -> bool {
-        self.present & (1 << (number & 31)) != 0
-    }
-
-    fn ip(&self, place: &[u8; 16], number: u16) -> Option<IpAddr> {
-        let width = addr::address_len(self.header.family)?;
-        if self.has(number) { addr::ip(place.get(..width)?) } else { None }
-    }
-}
-
-/// Whether a number is one of the fields: not kept a second time among the rare ones.
-fn is_field(attr: &Attr<'_>, width: usize) -> bool {
-    match attr.number() {
-        rta::DST => width != 0 || attr.payload.len() <= 16,
-        rta::SRC | rta::GATEWAY | rta::PREFSRC => width != 0,
-        rta::VIA => {
-            let family = u16::from_ne_bytes(fixed(attr.payload));
-            let length = attr.payload.len().wrapping_sub(2);
-            (family == u16::from(family::INET) && length == 4)
-                || (family == u16::from(family::INET6) && length == 16)
-        }
-        rta::IIF
-        | rta::OIF
-        | rta::PRIORITY
-        | rta::FLOW
-        | rta::CACHEINFO
-        | rta::TABLE
-        | rta::MARK
-        | rta::PREF
-        | rta::UID
-        | rta::TTL_PROPAGATE
-        | rta::IP_PROTO
-        | rta::SPORT
-        | rta::DPORT
-        | rta::NH_ID => true,
-        _ => false,
-    }
-}
-
-#[cold]
-fn misfit(number: u16, have: usize, at: usize) -> DecodeError {
-    let expected = match number {
-        rta::DST | rta::SRC | rta::GATEWAY | rta::PREFSRC => "an address of the route's family",
-        rta::SPORT | rta::DPORT => "2",
-        rta::PREF | rta::TTL_PROPAGATE | rta::IP_PROTO => "1",
-        rta::CACHEINFO => "a structure of 32",
-        rta::VIA => "at least 2",
-        _ => "4",
-    };
-    DecodeError::new(DecodeErrorKind::BadSize { expected, have }, at + HEADER_LEN).inside(ROUTE.step(number))
-}
-
 /// A route, borrowed: typed fields, and the datagram for what is rare.
 #[derive(Clone, Copy)]
 pub struct RouteRef<'a> {
@@ -421,8 +170,9 @@ impl<'a> RouteRef<'a> {
     /// The first fault, with its offset into the payload and its attribute path.
     #[inline]
     pub fn decode(payload: &'a [u8]) -> Result<Self> {
-        let (fields, attributes) = parse(payload)?;
-        Ok(Self { fields, attributes })
+        let mut route = Self { fields: Fields::BLANK, attributes: &[] };
+        route.attributes = route.fields.parse(payload)?;
+        Ok(route)
     }
 
     /// The owned form.
@@ -441,37 +191,22 @@ impl Route {
     /// The first fault, with its offset into the payload and its attribute path.
     #[inline]
     pub fn decode(payload: &[u8]) -> Result<Self> {
-        let (fields, attributes) = parse(payload)?;
-        Ok(Self { fields, rare: keep_rare(&fields, attributes) })
+        // Filled where it is returned: a copy of fields just written would wait for each of them.
+        let mut route = Ok(Self { fields: Fields::BLANK, rare: None });
+        if let Ok(Self { fields, rare }) = &mut route {
+            match fields.parse(payload) {
+                Ok(attributes) if fields.has_rare() => *rare = Some(copy_rare(fields, attributes)),
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        route
     }
-}
-
-#[inline(always)]
-fn parse(payload: &[u8]) -> Result<(Fields, &[u8])> {
-    let Some((header, attributes)) = payload.split_first_chunk::<12>() else {
-        let kind = DecodeErrorKind::Truncated { needed: 12, have: payload.len() };
-        return Err(DecodeError::new(kind, 0));
-    };
-    let mut fields = BLANK;
-    fields.header = zerocopy::transmute!(*header);
-    // Two loops, so that each compares sizes with constants.
-    let outcome = match fields.header.family {
-        family::INET => fields.fill(attributes, 4),
-        family::INET6 => fields.fill(attributes, 16),
-        other => fields.fill(attributes, addr::address_len(other).unwrap_or(0)),
-    };
-    if let Err(error) = outcome {
-        return Err(error.at_base(12));
-    }
-    if fields.present & RARE != 0 {
-        ROUTE.validate(attributes, fields.header.family).map_err(|error| error.at_base(12))?;
-    }
-    Ok((fields, attributes))
 }
 
 #[inline]
 fn keep_rare(fields: &Fields, attributes: &[u8]) -> Option<Box<Box<[u8]>>> {
-    if fields.present & RARE == 0 { None } else { Some(copy_rare(fields, attributes)) }
+    if fields.has_rare() { Some(copy_rare(fields, attributes)) } else { None }
 }
 
 #[cold]
@@ -509,7 +244,7 @@ impl sealed::Parts for RouteRef<'_> {
 
     #[inline]
     fn rare_bytes(&self) -> &[u8] {
-        if self.fields.present & RARE == 0 { &[] } else { self.attributes }
+        if self.fields.has_rare() { self.attributes } else { &[] }
     }
 }
 
@@ -526,12 +261,13 @@ impl sealed::Parts for Route {
 }
 
 macro_rules! optional {
-    ($($(#[$doc:meta])* $name:ident: $ty:ty = $number:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $ty:ty = $number:ident, $value:expr;)*) => {$(
         $(#[$doc])*
         #[inline]
         fn $name(&self) -> Option<$ty> {
             let fields = self.fields();
-            if fields.has(rta::$number) { Some(fields.$name) } else { None }
+            let value: fn(&Fields) -> $ty = $value;
+            if fields.has(rta::$number) { Some(value(fields)) } else { None }
         }
     )*};
 }
@@ -591,7 +327,7 @@ pub trait RouteView: sealed::Parts {
     #[inline]
     fn destination(&self) -> Option<IpNet> {
         let fields = self.fields();
-        let address = match fields.ip(&fields.dst, rta::DST) {
+        let address = match fields.ip(rta::DST) {
             Some(address) => address,
             None => addr::unspecified(fields.header.family)?,
         };
@@ -602,23 +338,21 @@ pub trait RouteView: sealed::Parts {
     #[inline]
     fn source(&self) -> Option<IpNet> {
         let fields = self.fields();
-        addr::prefix(fields.ip(&fields.src, rta::SRC)?, fields.header.src_len)
+        addr::prefix(fields.ip(rta::SRC)?, fields.header.src_len)
     }
 
-    /// Destination labels of an MPLS route, network order, 4 bytes each.
-    fn labels(&self) -> Option<&[u8]> {
+    /// Label of an MPLS route, 0 to 1,048,575.
+    fn label(&self) -> Option<u32> {
         let fields = self.fields();
-        if fields.header.family != family::MPLS || !fields.has(rta::DST) {
-            return None;
-        }
-        RouteAttributes::new(self.rare_bytes()).dst().or_else(|| fields.dst.get(..4))
+        let is_mpls = fields.header.family == family::MPLS && fields.has(rta::DST);
+        is_mpls.then(|| u32::from_be_bytes(fixed(fields.bytes(rta::DST))) >> 12)
     }
 
     /// Gateway, of the route's family or (`RTA_VIA`) of another.
     #[inline]
     fn gateway(&self) -> Option<IpAddr> {
         let fields = self.fields();
-        addr::ip(fields.gateway.get(..usize::from(fields.gateway_len))?)
+        addr::ip(fields.bytes(rta::GATEWAY).get(..fields.gateway_len())?)
     }
 
     /// Whether the gateway is of another family than the route (`RTA_VIA`).
@@ -631,41 +365,41 @@ pub trait RouteView: sealed::Parts {
     #[inline]
     fn prefsrc(&self) -> Option<IpAddr> {
         let fields = self.fields();
-        fields.ip(&fields.prefsrc, rta::PREFSRC)
+        fields.ip(rta::PREFSRC)
     }
 
     optional! {
         /// Index of the incoming link (multicast, `route get`).
-        iif: u32 = IIF;
+        iif: u32 = IIF, |f| f.iif;
         /// Index of the outgoing link.
-        oif: u32 = OIF;
+        oif: u32 = OIF, |f| f.oif;
         /// Metric.
-        priority: u32 = PRIORITY;
+        priority: u32 = PRIORITY, |f| f.priority;
         /// Firewall mark (`route get`).
-        mark: u32 = MARK;
+        mark: u32 = MARK, |f| f.mark;
         /// Realm.
-        flow: u32 = FLOW;
+        flow: u32 = FLOW, |f| f.flow;
         /// User (`route get`).
-        uid: u32 = UID;
+        uid: u32 = UID, |f| f.uid;
         /// Id of the next hop object.
-        nhid: u32 = NH_ID;
+        nhid: u32 = NH_ID, |f| f.nhid;
         /// Router preference (`ICMPV6_ROUTER_PREF_*`).
-        pref: u8 = PREF;
+        pref: u8 = PREF, |f| f.pref;
         /// Whether the TTL is propagated (MPLS).
-        ttl_propagate: u8 = TTL_PROPAGATE;
+        ttl_propagate: u8 = TTL_PROPAGATE, |f| f.ttl_propagate;
         /// IP protocol (`route get`).
-        ip_proto: u8 = IP_PROTO;
+        ip_proto: u8 = IP_PROTO, |f| f.ip_proto;
         /// Source port (`route get`).
-        sport: u16 = SPORT;
+        sport: u16 = SPORT, |f| f.sport;
         /// Destination port (`route get`).
-        dport: u16 = DPORT;
+        dport: u16 = DPORT, |f| f.dport;
         /// Ages and expiry.
-        cacheinfo: CacheInfo = CACHEINFO;
+        cacheinfo: CacheInfo = CACHEINFO, |f| f.cacheinfo;
     }
 
     /// Time until it expires, in `USER_HZ` (1/100 s); `None` is never.
     fn expires(&self) -> Option<u32> {
-        self.cacheinfo().map(|info| u32_of(&info.expires)).filter(|expires| *expires != 0)
+        self.cacheinfo().as_ref().map(expires_of).filter(|expires| *expires != 0)
     }
 
     /// Metrics.
@@ -720,15 +454,15 @@ pub trait RouteView: sealed::Parts {
         let fields = self.fields();
         let width = addr::address_len(fields.header.family).unwrap_or(0);
         let mut request = Request::new(message_type, flags).body(&fields.header);
-        let address =
-            |request: Request, number: u16, place: &[u8; 16], length: usize| match place.get(..length) {
-                Some(bytes) if fields.has(number) && length != 0 => request.attribute(number, bytes),
-                _ => request,
-            };
-        request = address(request, rta::DST, &fields.dst, if width == 0 { 4 } else { width });
-        request = address(request, rta::SRC, &fields.src, width);
-        request = address(request, rta::GATEWAY, &fields.gateway, width);
-        request = address(request, rta::PREFSRC, &fields.prefsrc, width);
+        for number in [rta::DST, rta::SRC, rta::GATEWAY, rta::PREFSRC] {
+            let length = if width == 0 && number == rta::DST { 4 } else { width };
+            match fields.bytes(number).get(..length) {
+                Some(bytes) if fields.has(number) && length != 0 => {
+                    request = request.attribute(number, bytes);
+                }
+                _ => {}
+            }
+        }
         for (number, value) in [
             (rta::IIF, fields.iif),
             (rta::OIF, fields.oif),
@@ -760,11 +494,11 @@ pub trait RouteView: sealed::Parts {
         if fields.has(rta::CACHEINFO) {
             request = request.attribute(rta::CACHEINFO, zerocopy::IntoBytes::as_bytes(&fields.cacheinfo));
         }
-        if fields.has(rta::VIA) && fields.gateway_len != 0 {
-            let length = usize::from(fields.gateway_len);
+        if fields.has(rta::VIA) {
+            let length = fields.gateway_len();
             let family = if length == 4 { family::INET } else { family::INET6 };
             let mut via = u16::from(family).to_ne_bytes().to_vec();
-            via.extend_from_slice(fields.gateway.get(..length).unwrap_or_default());
+            via.extend_from_slice(fields.bytes(rta::GATEWAY).get(..length).unwrap_or_default());
             request = request.attribute(rta::VIA, &via);
         }
         for attr in Attrs::new(self.rare_bytes()).map_while(Result::ok).filter(|attr| !is_field(attr, width))
@@ -791,9 +525,9 @@ fn differences(a: &dyn RouteView, b: &dyn RouteView, compare: Compare) -> Vec<St
         }
     };
     note(a.table() != b.table() && x.header.table == y.header.table, "table");
-    note(x.dst != y.dst, "dst");
-    note(x.src != y.src, "src");
-    note((x.gateway, x.gateway_len) != (y.gateway, y.gateway_len), "gateway");
+    note(x.bytes(rta::DST) != y.bytes(rta::DST), "dst");
+    note(x.bytes(rta::SRC) != y.bytes(rta::SRC), "src");
+    note(a.gateway() != b.gateway(), "gateway");
     note(a.prefsrc() != b.prefsrc(), "prefsrc");
     for (name, of) in [
         ("iif", (|r| r.iif()) as Number),
@@ -860,17 +594,10 @@ impl RouteRef<'_> {
     }
 }
 
-/// The fields with those taken out that do not count.
-fn tracked(fields: &Fields) -> Fields {
-    let mut fields = Fields { cacheinfo: CacheInfo::EMPTY, ..*fields };
-    fields.present &= !(1 << rta::CACHEINFO | RARE);
-    fields
-}
-
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
         let alike =
-            self.rare.is_none() && other.rare.is_none() && tracked(&self.fields) == tracked(&other.fields);
+            self.rare.is_none() && other.rare.is_none() && self.fields.tracked() == other.fields.tracked();
         alike || differences(self, other, Compare::Tracked).is_empty()
     }
 }
@@ -879,9 +606,9 @@ impl Eq for Route {}
 
 impl std::hash::Hash for Route {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        let fields = &self.fields;
-        fields.header.hash_tracked(state);
-        (fields.dst, fields.gateway, fields.oif, fields.priority, self.table(), fields.nhid).hash(state);
+        self.fields.header.hash_tracked(state);
+        (self.destination(), self.gateway(), self.oif(), self.priority(), self.table(), self.nhid())
+            .hash(state);
         ROUTE.hash_tracked(sealed::Parts::rare_bytes(self), self.family(), state);
     }
 }

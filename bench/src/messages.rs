@@ -1,0 +1,45 @@
+//! Messages as a kernel sends them: routes of 4 attributes, and recorded ones from `testdata`.
+
+use linx_wire::emit::Request;
+use linx_wire::header::MessageFlags;
+
+/// A dump of IPv4 routes with table, destination, gateway and link, as `ip route` makes them: 32 KiB datagrams.
+pub fn ipv4_routes(count: u32) -> Vec<Vec<u8>> {
+    datagrams((0..count).map(|n| {
+        Request::new(24, MessageFlags::MULTI)
+            .body(&[2u8, 32, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
+            .attribute_u32(15, 254)
+            .attribute(1, &(0x0a00_0000 | n).to_be_bytes())
+            .attribute(5, &[10, 1, 1, 1])
+            .attribute_u32(4, 2)
+    }))
+}
+
+/// A dump of IPv6 routes, with metric, cache information and preference.
+pub fn ipv6_routes(count: u32) -> Vec<Vec<u8>> {
+    datagrams((0..count).map(|n| {
+        let mut address = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        address[12..].copy_from_slice(&n.to_be_bytes());
+        Request::new(24, MessageFlags::MULTI)
+            .body(&[10u8, 128, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0])
+            .attribute(1, &address)
+            .attribute_u32(15, 254)
+            .attribute_u32(6, 1024)
+            .attribute(5, &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+            .attribute_u32(4, 2)
+            .attribute(12, &[0; 32])
+            .attribute_u8(20, 0)
+    }))
+}
+
+fn datagrams(requests: impl Iterator<Item = Request>) -> Vec<Vec<u8>> {
+    let mut all = vec![Vec::new()];
+    for request in requests {
+        let bytes = request.finish(1, 1).unwrap();
+        if all.last().is_some_and(|last: &Vec<u8>| last.len() + bytes.len() > 32 * 1024) {
+            all.push(Vec::new());
+        }
+        all.last_mut().unwrap().extend(bytes);
+    }
+    all
+}
