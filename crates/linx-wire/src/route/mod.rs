@@ -3,19 +3,27 @@
 mod address;
 pub mod encap;
 mod fields;
+pub mod filter;
 mod hops;
 mod neighbour;
 mod nexthop;
 mod nsid;
+mod object;
+pub mod query;
 #[allow(clippy::module_inception)]
 mod route;
 mod rule;
 
 pub use address::*;
+pub use filter::{
+    AddressFilter, LinkDetail, LinkFilter, NeighbourFilter, NextHopFilter, RouteFilter, RuleFilter,
+};
 pub use hops::{Hop, Hops, METRICS, Metrics};
 pub use neighbour::*;
 pub use nexthop::*;
 pub use nsid::*;
+pub use object::{Object, ObjectRef, Operation};
+pub use query::RouteQuery;
 pub use route::{CacheInfo, ROUTE, Route, RouteAttributes, RouteFlags, RouteHeader, RouteRef, RouteView};
 pub use rule::*;
 

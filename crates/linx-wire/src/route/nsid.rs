@@ -30,9 +30,19 @@ object! {
     header GenMsg; attributes NsIdAttributes by NSID;
     kind NsId = NEWNSID | DELNSID | GETNSID;
 
+    /// Address family; always `AF_UNSPEC`.
+    fn family(&self) -> u8 {
+        self.header().family
+    }
+
     /// The id; -1 where the namespace has none (`NETNSA_NSID_NOT_ASSIGNED`).
     fn nsid(&self) -> i32 {
         self.attributes().nsid().unwrap_or(-1)
+    }
+
+    /// The id by which the asker's own namespace knows the same one, where another's ids were asked for.
+    fn current_nsid(&self) -> Option<i32> {
+        self.attributes().current_nsid()
     }
 }
 
