@@ -19,6 +19,7 @@ mod options;
 mod poll;
 mod process;
 mod recv;
+mod signal;
 mod socket;
 
 pub use caps::{Capabilities, Capability, drop_capabilities_except};
@@ -32,4 +33,5 @@ pub use process::{
     raise_nofile,
 };
 pub use recv::{Received, RecvBuf};
+pub use signal::{SIGINT, SIGTERM, Signals};
 pub use socket::{Group, Protocol, Socket};
