@@ -7,11 +7,16 @@
 //!
 //! - [`Netns`]: a network namespace, by pid, pidfd, path, name or descriptor.
 //! - [`Socket`], [`RecvBuf`], [`Received`]: a netlink socket in it, and what it receives.
-//! - [`PollSet`], [`Wake`], [`Pidfd`], [`MountWatch`]: waiting.
+//! - [`PollSet`], [`Wake`], [`Pidfd`], [`MountWatch`], [`Signals`]: waiting.
+//! - [`ProcConnector`]: who is executed, as it happens.
+//! - `AsyncReady` (feature `tokio`): waiting under tokio.
 //! - [`Capability`], [`drop_capabilities_except`], [`raise_nofile`]: what a process may do.
 #![cfg(target_os = "linux")]
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod caps;
+mod connector;
 mod error;
 mod mount;
 mod netns;
@@ -22,7 +27,10 @@ mod recv;
 mod signal;
 mod socket;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::AsyncReady;
 pub use caps::{Capabilities, Capability, drop_capabilities_except};
+pub use connector::{Comm, ProcConnector, ProcEvent, ProcEvents, ProcNotice};
 pub use error::{Error, ErrorKind, Result, errno_text};
 pub use mount::MountWatch;
 pub use netns::{NETNS_DIR, Netns, NetnsOrigin};
