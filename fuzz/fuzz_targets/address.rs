@@ -1,0 +1,3 @@
+//! Bytes as a message of the kind Address.
+#![no_main]
+linx_fuzz::kind!(Address, AddressRef, AddressView);

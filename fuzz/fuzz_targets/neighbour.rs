@@ -1,0 +1,3 @@
+//! Bytes as a message of the kind Neighbour.
+#![no_main]
+linx_fuzz::kind!(Neighbour, NeighbourRef, NeighbourView);

@@ -1,0 +1,3 @@
+//! Bytes as a message of the kind NextHop.
+#![no_main]
+linx_fuzz::kind!(NextHop, NextHopRef, NextHopView);

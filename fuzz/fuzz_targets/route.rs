@@ -1,0 +1,3 @@
+//! Bytes as a message of the kind Route.
+#![no_main]
+linx_fuzz::kind!(Route, RouteRef, RouteView);
