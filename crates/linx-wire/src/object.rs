@@ -109,6 +109,7 @@ macro_rules! object {
             /// The fields in which two objects differ, as far as `compare` looks: dotted paths of accessor names.
             #[must_use]
             pub fn differences(self, other: $borrowed<'_>, compare: $crate::policy::Compare) -> Vec<String> {
+                let compare = self.header().narrow(other.header(), compare);
                 let mut paths = self.header().differences(other.header(), compare);
                 let (a, b) = (self.attributes().as_bytes(), other.attributes().as_bytes());
                 $policy.differences(a, b, self.family_byte(), compare, &mut |path| {
@@ -127,6 +128,7 @@ macro_rules! object {
             #[must_use]
             pub fn same(self, other: $borrowed<'_>, compare: $crate::policy::Compare) -> bool {
                 let (a, b) = (self.attributes().as_bytes(), other.attributes().as_bytes());
+                let compare = self.header().narrow(other.header(), compare);
                 self.header().differences(other.header(), compare).is_empty()
                     && $policy.same(a, b, self.family_byte(), compare)
             }
@@ -237,10 +239,11 @@ pub(crate) use as_compared;
 
 /// Declares the fixed part of a message (`struct ifinfomsg` and the like): fields, each with its class.
 /// `Tracked by KEY`: values of which the function `KEY` makes the same are equal, but for `Compare::Everything`.
+/// Where `narrow with` names a function, it says what of a comparison is left for two objects with these fixed parts.
 macro_rules! fixed_part {
     ($(#[$doc:meta])* pub struct $name:ident {
         $($(#[$note:meta])* pub $field:ident: $ty:ty, $class:ident $(by $key:path)?;)*
-    }) => {
+    } $(narrow with $narrow:path)?) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, Default, PartialEq, Eq, Hash,
@@ -254,6 +257,14 @@ macro_rules! fixed_part {
             /// All zeros.
             #[allow(dead_code)]
             pub(crate) const EMPTY: Self = zerocopy::transmute!([0u8; size_of::<$name>()]);
+
+            /// What is left of a comparison of two objects with these fixed parts.
+            #[allow(dead_code, unused_variables)]
+            #[inline]
+            pub(crate) fn narrow(&self, other: &Self, compare: $crate::policy::Compare) -> $crate::policy::Compare {
+                $(let compare = $narrow(self, other, compare);)?
+                compare
+            }
 
             /// The names of the fields that differ, as far as `compare` looks.
             #[allow(dead_code)]

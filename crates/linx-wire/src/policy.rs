@@ -14,6 +14,9 @@ use crate::error::{DecodeError, DecodeErrorKind, PathStep, Result};
 pub enum Class {
     /// Part of equality, hashes and deltas: the kernel announces every change.
     Tracked,
+    /// Tracked while the object is up, else audited: of a link that is down the kernel announces no change of it, and
+    /// going up announces all of them. Part of equality and deltas when either object is up; never of a hash.
+    TrackedUp,
     /// Compared by an audit only: the kernel changes it in silence.
     Audited,
     /// Shown, never compared: statistics, ages, timers.
@@ -27,6 +30,8 @@ pub enum Class {
 pub enum Compare {
     /// Tracked fields.
     Tracked,
+    /// Tracked fields of objects that are down. Links take it by themselves where [`Compare::Tracked`] is asked for.
+    TrackedDown,
     /// Tracked and audited fields.
     Audited,
     /// All fields, volatile ones and deadlines included.
@@ -39,7 +44,8 @@ impl Compare {
     pub fn sees(self, class: Class) -> bool {
         match class {
             Class::Tracked => true,
-            Class::Audited => self != Self::Tracked,
+            Class::TrackedUp => self != Self::TrackedDown,
+            Class::Audited => matches!(self, Self::Audited | Self::Everything),
             Class::Volatile | Class::Deadline => self == Self::Everything,
         }
     }
@@ -375,8 +381,8 @@ fn entry_differences(
     path: &mut Vec<&'static Entry>,
     found: &mut dyn FnMut(&[&'static Entry]) -> bool,
 ) -> bool {
-    if let Shape::Many(_) = entry.shape {
-        return each(a, entry.number).eq(each(b, entry.number)) || found(path);
+    if let Shape::Many(shape) = entry.shape {
+        return many_differences(entry.number, *shape, a, b, family, compare, path, found);
     }
     let (x, y) = (Attrs::new(a).last(entry.number), Attrs::new(b).last(entry.number));
     if x == y {
@@ -391,6 +397,35 @@ fn entry_differences(
             p.differences_at(x, y, family, compare, path, found)
         }
         _ => found(path),
+    }
+}
+
+/// Compares the occurrences of a repeated attribute one by one, so that what is volatile inside stays volatile.
+#[expect(clippy::too_many_arguments, reason = "one call site")]
+fn many_differences(
+    number: u16,
+    shape: Shape,
+    a: &[u8],
+    b: &[u8],
+    family: u8,
+    compare: Compare,
+    path: &mut Vec<&'static Entry>,
+    found: &mut dyn FnMut(&[&'static Entry]) -> bool,
+) -> bool {
+    let (mut left, mut right) = (each(a, number), each(b, number));
+    loop {
+        let (x, y) = match (left.next(), right.next()) {
+            (None, None) => return true,
+            (Some(x), Some(y)) if x == y => continue,
+            (Some(x), Some(y)) => (x, y),
+            _ => return found(path),
+        };
+        let Inner::Policy(policy) = shape.inner(Surroundings { siblings: a, family }) else {
+            return found(path);
+        };
+        if !policy.differences_at(x, y, family, compare, path, found) {
+            return false;
+        }
     }
 }
 
@@ -422,7 +457,7 @@ pub(crate) fn items(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// ```
 macro_rules! attributes {
     ($(#[$doc:meta])* pub $policy:ident $prefix:literal as $view:ident {
-        $($(#[$note:meta])* $getter:ident = $number:literal $name:ident :
+        $($(#[$note:meta])* $getter:ident = $number:literal $name:tt :
           $shape:ident $(($($args:tt)*))?, $class:ident;)*
     }) => {
         $(#[$doc])*

@@ -5,6 +5,7 @@ pub mod encap;
 mod fields;
 pub mod filter;
 mod hops;
+pub mod link;
 mod neighbour;
 mod nexthop;
 mod nsid;
@@ -19,6 +20,7 @@ pub use filter::{
     AddressFilter, LinkDetail, LinkFilter, NeighbourFilter, NextHopFilter, RouteFilter, RuleFilter,
 };
 pub use hops::{Hop, Hops, METRICS, Metrics};
+pub use link::{Link, LinkAttributes, LinkData, LinkFlags, LinkRef, LinkView, OperState, SlaveData};
 pub use neighbour::*;
 pub use nexthop::*;
 pub use nsid::*;
@@ -33,5 +35,7 @@ pub fn policies() -> Vec<&'static crate::policy::Policy> {
     let mut all = vec![&ADDRESS, &NEIGHBOUR, &FDB_EXT, &NSID, &ROUTE, &METRICS, &RULE];
     all.extend([&NEXT_HOP, &RES_GROUP, &RES_BUCKET, &GROUP_STATS, &GROUP_STATS_ENTRY]);
     all.extend_from_slice(encap::POLICIES);
+    all.extend_from_slice(link::POLICIES);
+    all.extend_from_slice(link::KIND_POLICIES);
     all
 }

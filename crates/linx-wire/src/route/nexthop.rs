@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(with(0, 1, 1), with(0, 2, 2));
         assert_eq!(
             with(0, 1, 1).differences(&with(0, 2, 2), Compare::Everything),
-            ["res_group.unbalanced_time", "group_stats.entry"]
+            ["res_group.unbalanced_time", "group_stats.entry.packets"]
         );
         assert_eq!(with(0, 1, 1).differences(&with(0x10, 1, 1), Compare::Tracked), ["flags"]);
     }
