@@ -6,13 +6,15 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use linx_wire::attr::Attrs;
 use linx_wire::policy::{Class, Compare, Policy, Shape};
+use linx_wire::route::link::LINK;
 use linx_wire::route::*;
 use linx_wire::uapi::rtm;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 /// Message type, size of the fixed part, table.
-const KINDS: [(u16, usize, &Policy); 6] = [
+const KINDS: [(u16, usize, &Policy); 7] = [
+    (rtm::NEWLINK, 16, &LINK),
     (rtm::NEWADDR, 8, &ADDRESS),
     (rtm::DELROUTE, 12, &ROUTE),
     (rtm::NEWNEIGH, 12, &NEIGHBOUR),
@@ -20,6 +22,14 @@ const KINDS: [(u16, usize, &Policy); 6] = [
     (rtm::NEWNEXTHOP, 8, &NEXT_HOP),
     (rtm::NEWNSID, 4, &NSID),
 ];
+
+fn link(view: &impl LinkView) -> String {
+    let place = (view.index(), view.family(), view.name(), view.link_type(), view.flags(), view.change());
+    let who = (view.master(), view.link(), view.kind(), view.slave_kind(), view.operstate(), view.is_part());
+    let parts = (view.data(), view.slave_data(), view.inet(), view.inet6(), view.bridge());
+    let names: Vec<_> = view.altnames().collect();
+    format!("{place:?} {who:?} {parts:?} {names:?} {:?} {:?}", view.stats(), view.unknown())
+}
 
 fn address(view: &impl AddressView) -> String {
     let place = (view.index(), view.family(), view.prefix_len(), view.scope(), view.flags());
@@ -72,6 +82,7 @@ fn route(view: &impl RouteView) -> String {
 /// What all accessors say, in one form and in the other.
 fn told(object: &Object) -> [String; 2] {
     let told = match (object, object.as_ref()) {
+        (Object::Link(a), ObjectRef::Link(b)) => [link(a), link(&b)],
         (Object::Address(a), ObjectRef::Address(b)) => [address(a), address(&b)],
         (Object::Route(a), ObjectRef::Route(b)) => [route(a), route(&b)],
         (Object::Neighbour(a), ObjectRef::Neighbour(b)) => [neighbour(a), neighbour(&b)],
@@ -208,7 +219,7 @@ proptest! {
     fn what_is_not_tracked_makes_no_difference((message_type, payload) in message(), pick in any::<prop::sample::Index>()) {
         let (_, _, policy) = KINDS.into_iter().find(|(number, ..)| *number == message_type).unwrap();
         let untracked: Vec<_> =
-            policy.entries.iter().filter(|entry| entry.class != Class::Tracked).collect();
+            policy.entries.iter().filter(|entry| !matches!(entry.class, Class::Tracked | Class::TrackedUp)).collect();
         let entry = untracked[pick.index(untracked.len())];
         let size = match entry.shape { Shape::AtLeast(size) => size.into(), _ => 8 };
         let value = if matches!(entry.shape, Shape::Nested(_)) { attribute(1, &[0; 0]) } else { vec![7; size] };

@@ -12,8 +12,8 @@ use crate::addr::family;
 use crate::emit::Request;
 use crate::header::MessageFlags;
 use crate::route::{
-    AddressView, FibRuleHdr, GenMsg, IfAddrMsg, NdMsg, NeighbourState, NeighbourView, NextHopView, NhMsg,
-    RouteHeader, RouteView, RuleView,
+    AddressView, FibRuleHdr, GenMsg, IfAddrMsg, LinkView, NdMsg, NeighbourState, NeighbourView, NextHopView,
+    NhMsg, RouteHeader, RouteView, RuleView,
 };
 use crate::uapi::rtm;
 
@@ -55,6 +55,8 @@ pub struct LinkFilter {
     pub family: u8,
     /// What the messages hold.
     pub detail: LinkDetail,
+    /// Index of the link. The kernel does not filter by it.
+    pub index: Option<u32>,
     /// Index of the master.
     pub master: Option<u32>,
     /// Kind (`veth`).
@@ -81,6 +83,14 @@ impl LinkFilter {
                 request.nested(IFLA_LINKINFO, |info| info.attribute_name(IFLA_INFO_KIND, kind.as_bytes()));
         }
         request
+    }
+
+    /// Whether a link is one of these.
+    pub fn matches(&self, link: &(impl LinkView + ?Sized)) -> bool {
+        wants_family(self.family, link.family())
+            && wants(self.index, Some(link.index()))
+            && wants(self.master, link.master())
+            && self.kind.as_deref().is_none_or(|kind| link.kind().is_some_and(|name| name == kind))
     }
 }
 
@@ -317,7 +327,8 @@ fn wants<T: PartialEq + Copy>(wanted: Option<T>, have: Option<T>) -> bool {
 mod tests {
     use super::*;
     use crate::attr::Attrs;
-    use crate::route::{Address, Neighbour, NextHop, Route, Rule};
+    use crate::route::link::IfInfo;
+    use crate::route::{Address, Link, Neighbour, NextHop, Route, Rule};
 
     fn attributes(request: &Request, fixed: usize) -> Vec<(u16, Vec<u8>)> {
         assert!(request.flags().contains(MessageFlags::DUMP | MessageFlags::REQUEST));
@@ -339,6 +350,25 @@ mod tests {
         let expected = [(29, vec![1, 0, 0, 0]), (10, 7u32.to_ne_bytes().to_vec()), (18 | 0x8000, nest)];
         assert_eq!(attributes(&filter.request(), 16), expected);
         assert_eq!(filter.request().message_type(), rtm::GETLINK);
+    }
+
+    #[test]
+    fn links_are_filtered_again() {
+        let filter = LinkFilter { master: Some(7), kind: Some("veth".into()), ..LinkFilter::default() };
+        let message = |master: u32, kind: &[u8]| {
+            let header = IfInfo { ifindex: 3, ..IfInfo::default() };
+            let message = Request::new(rtm::NEWLINK, MessageFlags::empty())
+                .body(&header)
+                .attribute_u32(10, master)
+                .nested(18, |info| info.attribute_name(1, kind));
+            Link::decode(message.payload()).unwrap()
+        };
+        assert!(filter.matches(&message(7, b"veth")) && LinkFilter::default().matches(&message(0, b"")));
+        assert!(!filter.matches(&message(0, b"veth")) && !filter.matches(&message(7, b"vet")));
+        let index = |index| LinkFilter { index: Some(index), ..LinkFilter::default() };
+        assert!(index(3).matches(&message(0, b"")) && !index(4).matches(&message(0, b"")));
+        let bridge = LinkFilter { family: family::BRIDGE, ..LinkFilter::default() };
+        assert!(!bridge.matches(&message(7, b"veth").as_ref()));
     }
 
     #[test]

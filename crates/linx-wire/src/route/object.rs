@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::object::{Decode, Kind};
 use crate::policy::Compare;
 use crate::route::{
-    Address, AddressRef, AddressView, Neighbour, NeighbourRef, NeighbourView, NextHop, NextHopRef,
-    NextHopView, NsId, NsIdRef, NsIdView, Route, RouteRef, RouteView, Rule, RuleRef, RuleView,
+    Address, AddressRef, AddressView, Link, LinkRef, LinkView, Neighbour, NeighbourRef, NeighbourView,
+    NextHop, NextHopRef, NextHopView, NsId, NsIdRef, NsIdView, Route, RouteRef, RouteView, Rule, RuleRef,
+    RuleView,
 };
 
 /// What a notification says of its object.
@@ -166,6 +167,8 @@ macro_rules! objects {
 }
 
 objects! {
+    /// A network device.
+    Link(Link, LinkRef) |object| Some(object.index());
     /// An IP address of a link.
     Address(Address, AddressRef) |object| Some(object.index());
     /// A route.
@@ -206,6 +209,7 @@ mod tests {
     use super::*;
     use crate::emit::Request;
     use crate::header::MessageFlags;
+    use crate::route::link::IfInfo;
     use crate::route::{FibRuleHdr, GenMsg, IfAddrMsg, NdMsg, NhMsg, RouteHeader};
     use crate::uapi::rtm;
 
@@ -222,7 +226,9 @@ mod tests {
         let address = IfAddrMsg { family: 2, index: 4, ..IfAddrMsg::default() };
         let neighbour = NdMsg { family: 7, ifindex: 5, ..NdMsg::default() };
         let rule = FibRuleHdr { family: 10, ..FibRuleHdr::default() };
+        let link = IfInfo { family: 0, ifindex: 3, ..IfInfo::default() };
         let cases = [
+            (rtm::DELLINK, empty(0).body(&link), Kind::Link, 0, Some(3)),
             (rtm::NEWADDR, empty(0).body(&address), Kind::Address, 2, Some(4)),
             (rtm::DELNEIGH, empty(0).body(&neighbour), Kind::Neighbour, 7, Some(5)),
             (rtm::NEWRULE, empty(0).body(&rule), Kind::Rule, 10, None),
@@ -246,7 +252,8 @@ mod tests {
             let payload = payload(&request);
             let (operation, object) = ObjectRef::decode(message_type, &payload).unwrap().unwrap();
             let (_, owned) = Object::decode(message_type, &payload).unwrap().unwrap();
-            let deletes = [rtm::DELNEIGH, rtm::DELNEXTHOP, rtm::DELROUTE].contains(&message_type);
+            let deletes =
+                [rtm::DELLINK, rtm::DELNEIGH, rtm::DELNEXTHOP, rtm::DELROUTE].contains(&message_type);
             assert_eq!(operation, if deletes { Operation::Del } else { Operation::New });
             assert_eq!((object.kind(), object.family(), object.ifindex()), (kind, family, ifindex));
             assert_eq!((owned.kind(), owned.family(), owned.ifindex()), (kind, family, ifindex));

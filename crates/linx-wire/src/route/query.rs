@@ -6,13 +6,13 @@ use super::filter::LinkDetail;
 use crate::addr::{LinkAddr, family};
 use crate::emit::Request;
 use crate::header::MessageFlags;
+use crate::route::link::IfInfo;
 use crate::route::{GenMsg, NdMsg, NhMsg, RouteFlags, RouteHeader};
 use crate::uapi::rtm;
 
 /// `struct ifinfomsg` of a request: family and index, the rest zeros.
-pub(super) fn link_header(family: u8, index: u32) -> [u8; 16] {
-    let [a, b, c, d] = index.to_ne_bytes();
-    [family, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0]
+pub(super) fn link_header(family: u8, index: u32) -> IfInfo {
+    IfInfo { family, ifindex: signed(index), ..IfInfo::default() }
 }
 
 /// Longest name that `IFLA_IFNAME` takes, bytes (`IFNAMSIZ` less its NUL); longer ones are alternative names.
