@@ -1,0 +1,3 @@
+//! Bytes as a message of the kind Link.
+#![no_main]
+linx_fuzz::kind!(Link, LinkRef, LinkView);
