@@ -123,7 +123,7 @@ impl State {
 
 /// Downloads every crate, with retries; afterwards nothing asks a registry for crates.
 fn fetch() -> Verdict {
-    for manifest in manifests() {
+    for manifest in built() {
         let mut attempt = 1;
         loop {
             let command = cargo(&["fetch", "--locked", "--manifest-path", manifest]);
@@ -146,14 +146,15 @@ fn fetch() -> Verdict {
     Verdict::Passed
 }
 
-/// The workspaces: this one, and that of the fuzz targets.
-fn manifests() -> impl Iterator<Item = &'static str> {
+/// The workspaces that are built here: this one, and that of the fuzz targets.
+fn built() -> impl Iterator<Item = &'static str> {
     ["Cargo.toml", fuzz::MANIFEST].into_iter().filter(|manifest| Path::new(manifest).exists())
 }
 
-/// Both workspaces are formatted.
+/// Every workspace is formatted, that of the benchmarks too.
 fn format() -> Verdict {
-    for manifest in manifests() {
+    let bench = Some("bench/Cargo.toml").filter(|manifest| Path::new(manifest).exists());
+    for manifest in built().chain(bench) {
         let command = cargo(&["fmt", "--all", "--check", "--manifest-path", manifest]);
         let outcome = run::run(command, Mode::Keep, Duration::from_secs(120));
         if !outcome.ok() {
