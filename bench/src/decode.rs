@@ -17,44 +17,58 @@ pub fn run(rounds: usize) {
     ] {
         let d = &datagrams;
         let mut kept: Vec<Route> = Vec::with_capacity(20_000);
-        race(title, rounds, vec![
-            Contestant { name: "bare walk", goal: None, run: Box::new(move || repeat(d, |p| walk(p, 12))) },
-            Contestant {
-                name: "linx, borrowed",
-                goal: Some(2.2),
-                run: Box::new(move || repeat(d, |p| {
-                    assert!(black_box(&RouteRef::decode(p)).is_ok());
-                })),
-            },
-            Contestant {
-                name: "linx, borrowed, 6 fields read",
-                goal: None,
-                run: Box::new(move || repeat(d, |p| {
-                    let route = RouteRef::decode(p).unwrap();
-                    black_box((route.destination(), route.gateway(), route.oif(), route.table()));
-                    black_box((route.priority(), route.prefsrc()));
-                })),
-            },
-            Contestant {
-                name: "linx, owned",
-                goal: Some(4.0),
-                run: Box::new(move || repeat(d, |p| {
-                    assert!(black_box(&Route::decode(p)).is_ok());
-                })),
-            },
-            Contestant {
-                name: "linx, owned, kept in a Vec",
-                goal: None,
-                run: Box::new(move || {
-                    let mut n = 0;
-                    for _ in 0..REPEATS {
-                        kept.clear();
-                        n += each(d, |p| kept.push(Route::decode(p).unwrap()));
-                    }
-                    n
-                }),
-            },
-        ]);
+        race(
+            title,
+            rounds,
+            vec![
+                Contestant {
+                    name: "bare walk",
+                    goal: None,
+                    run: Box::new(move || repeat(d, |p| walk(p, 12))),
+                },
+                Contestant {
+                    name: "linx, borrowed",
+                    goal: Some(2.2),
+                    run: Box::new(move || {
+                        repeat(d, |p| {
+                            assert!(black_box(&RouteRef::decode(p)).is_ok());
+                        })
+                    }),
+                },
+                Contestant {
+                    name: "linx, borrowed, 6 fields read",
+                    goal: None,
+                    run: Box::new(move || {
+                        repeat(d, |p| {
+                            let route = RouteRef::decode(p).unwrap();
+                            black_box((route.destination(), route.gateway(), route.oif(), route.table()));
+                            black_box((route.priority(), route.prefsrc()));
+                        })
+                    }),
+                },
+                Contestant {
+                    name: "linx, owned",
+                    goal: Some(4.0),
+                    run: Box::new(move || {
+                        repeat(d, |p| {
+                            assert!(black_box(&Route::decode(p)).is_ok());
+                        })
+                    }),
+                },
+                Contestant {
+                    name: "linx, owned, kept in a Vec",
+                    goal: None,
+                    run: Box::new(move || {
+                        let mut n = 0;
+                        for _ in 0..REPEATS {
+                            kept.clear();
+                            n += each(d, |p| kept.push(Route::decode(p).unwrap()));
+                        }
+                        n
+                    }),
+                },
+            ],
+        );
     }
 }
 
