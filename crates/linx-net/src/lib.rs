@@ -1,1 +1,3 @@
 //! The Linux kernel's network state, live, in any network namespace
+
+pub mod author;

@@ -28,6 +28,8 @@ impl Capability {
     pub const SYS_PTRACE: Self = Self(19);
     /// Enter namespaces, and much else.
     pub const SYS_ADMIN: Self = Self(21);
+    /// Raise a thread's priority.
+    pub const SYS_NICE: Self = Self(23);
     /// Raise resource limits.
     pub const SYS_RESOURCE: Self = Self(24);
 

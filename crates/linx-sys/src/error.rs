@@ -82,7 +82,8 @@ impl Error {
     }
 
     /// The error of a call of the standard library.
-    pub(crate) fn io(operation: &'static str, error: &io::Error) -> Self {
+    #[must_use]
+    pub fn io(operation: &'static str, error: &io::Error) -> Self {
         let errno = rustix::io::Errno::from_io_error(error).unwrap_or(rustix::io::Errno::IO);
         Self::os(operation, errno)
     }

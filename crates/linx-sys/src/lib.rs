@@ -8,7 +8,7 @@
 //! - [`Netns`]: a network namespace, by pid, pidfd, path, name or descriptor.
 //! - [`Socket`], [`RecvBuf`], [`Received`]: a netlink socket in it, and what it receives.
 //! - [`PollSet`], [`Wake`], [`Pidfd`], [`MountWatch`], [`Signals`]: waiting.
-//! - [`ProcConnector`]: who is executed, as it happens.
+//! - [`ProcConnector`]: who is executed, as it happens; [`ProcDir`]: what `/proc` says of one process.
 //! - `AsyncReady` (feature `tokio`): waiting under tokio.
 //! - [`Capability`], [`drop_capabilities_except`], [`raise_nofile`]: what a process may do.
 #![cfg(target_os = "linux")]
@@ -23,6 +23,7 @@ mod netns;
 mod options;
 mod poll;
 mod process;
+mod procfs;
 mod recv;
 mod signal;
 mod socket;
@@ -37,9 +38,10 @@ pub use netns::{NETNS_DIR, Netns, NetnsOrigin};
 pub use options::MemInfo;
 pub use poll::{PollSet, Wake, first_readable, wait_readable};
 pub use process::{
-    Pidfd, boottime, clock_ticks_per_second, in_initial_pid_namespace, in_initial_user_namespace, monotonic,
-    raise_nofile,
+    Pidfd, boottime, clock_ticks_per_second, hurry_this_thread, in_initial_pid_namespace,
+    in_initial_user_namespace, monotonic, raise_nofile,
 };
+pub use procfs::{ProcDir, processes};
 pub use recv::{Received, RecvBuf};
 pub use signal::{SIGINT, SIGTERM, Signals};
 pub use socket::{Group, Protocol, Socket};

@@ -1,7 +1,7 @@
 //! Processes: the pidfd that outlasts a pid, the clocks that process start times use, and the limit on
 //! open files.
 //!
-//! Source: `pidfd_open(2)`, `proc(5)`, `clock_gettime(2)`, `getrlimit(2)`.
+//! Source: `pidfd_open(2)`, `proc(5)`, `clock_gettime(2)`, `getrlimit(2)`, `sched(7)`.
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit};
 use rustix::time::ClockId;
 
+use crate::caps::Capability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::poll;
 
@@ -139,6 +140,25 @@ pub fn raise_nofile() -> Result<u64> {
             .map_err(|e| Error::os("raise the limit on open files", e))?;
     }
     Ok(limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// Lets the calling thread run as soon as it can (SCHED_RR at the lowest real-time priority), for work that is
+/// short and lost when it comes late. Only this thread; those that it starts do not inherit it.
+///
+/// # Errors
+/// [`ErrorKind::Permission`] without CAP_SYS_NICE.
+pub fn hurry_this_thread() -> Result<()> {
+    // SAFETY: all bytes zero is a valid sched_param: it is made of integers.
+    let mut parameters: libc::sched_param = unsafe { std::mem::zeroed() };
+    parameters.sched_priority = 1;
+    let policy = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: the pointer is to a live sched_param, which the kernel only reads; 0 is the calling thread.
+    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    if result == 0 {
+        return Ok(());
+    }
+    let error = Error::io("raise a thread's priority", &std::io::Error::last_os_error());
+    Err(error.needing(Capability::SYS_NICE))
 }
 
 /// Whether the caller is in the initial pid namespace, the one that the kernel's notifications name tasks

@@ -1,0 +1,265 @@
+//! Events waiting for their authors, in their order.
+//!
+//! A queue without a thread: what is pushed comes out in the same order, each with its author as soon as that is
+//! known, at the latest after [`Attach::PATIENCE`]. Questions go to the thread of [`Authors`].
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use linx_sys::{Netns, Wake};
+
+use super::{Author, Authors};
+
+/// A question: who has this port id?
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The namespace that the event came from.
+    pub netns: &'a Netns,
+    /// Its identity ([`linx_sys::Netns::cookie`]).
+    pub cookie: u64,
+    /// The event's port id (`nlmsg_pid`).
+    pub portid: u32,
+    /// When the event was received ([`linx_sys::boottime`]).
+    pub seen: Duration,
+}
+
+/// A question on its way to the thread that answers it.
+pub(super) struct Job {
+    pub(super) netns: Netns,
+    pub(super) cookie: u64,
+    pub(super) portid: u32,
+    pub(super) seen: Duration,
+    ticket: Arc<Ticket>,
+}
+
+impl Job {
+    pub(super) fn answer(self, author: Arc<Author>) {
+        // Only this thread ever answers this ticket.
+        let _ = self.ticket.answer.set(author);
+        self.ticket.wake.wake();
+    }
+}
+
+struct Ticket {
+    answer: OnceLock<Arc<Author>>,
+    wake: Wake,
+}
+
+enum State {
+    Settled(Option<Arc<Author>>),
+    Waiting { ticket: Arc<Ticket>, portid: u32, until: Instant },
+}
+
+/// Gives things, in the order they came, the author of each. See the [module](super) for what an author is.
+///
+/// ```
+/// use linx::author::{Attach, Authors, Question};
+/// use std::time::Instant;
+///
+/// let netns = linx_sys::Netns::host()?;
+/// let mut events = Attach::new(Authors::start()?)?;
+/// let question = Question { netns: &netns, cookie: netns.cookie()?, portid: 0, seen: linx_sys::boottime() };
+/// events.push("a route came", Some(question), Instant::now());
+/// events.push("a link came", None, Instant::now());
+/// let (event, author) = events.pop(Instant::now()).expect("the kernel's acts are known at once");
+/// assert_eq!(event, "a route came");
+/// assert!(author.is_some_and(|author| author.is(0)));
+/// assert_eq!(events.pop(Instant::now()), Some(("a link came", None)));
+/// # Ok::<(), linx_sys::Error>(())
+/// ```
+pub struct Attach<T> {
+    authors: Authors,
+    queue: VecDeque<(T, State)>,
+    /// Questions that are not answered yet: the same one is asked once.
+    open: HashMap<(u64, u32), Arc<Ticket>>,
+    wake: Wake,
+}
+
+impl<T> Attach<T> {
+    /// The longest that a thing waits for its author.
+    pub const PATIENCE: Duration = Duration::from_millis(500);
+    /// The most things that wait; beyond, the first comes out with its port id alone.
+    pub const CAPACITY: usize = 65_536;
+
+    /// An empty queue.
+    ///
+    /// # Errors
+    /// EMFILE, ENFILE, ENOMEM.
+    pub fn new(authors: Authors) -> Result<Self, linx_sys::Error> {
+        Ok(Self { authors, queue: VecDeque::new(), open: HashMap::new(), wake: Wake::new()? })
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn authors(&self) -> &Authors {
+        &self.authors
+    }
+
+    /// Appends `item`; without a question (a link, a mark in the stream) it has no author.
+    pub fn push(&mut self, item: T, question: Option<Question<'_>>, now: Instant) {
+        let state = match question {
+            None => State::Settled(None),
+            Some(question) => self.ask(&question, now),
+        };
+        self.queue.push_back((item, state));
+    }
+
+    fn ask(&mut self, question: &Question<'_>, now: Instant) -> State {
+        let &Question { netns, cookie, portid, seen } = question;
+        if let Some(author) = self.authors.known(cookie, portid, seen) {
+            return State::Settled(Some(author));
+        }
+        let until = now + Self::PATIENCE;
+        if let Some(ticket) = self.open.get(&(cookie, portid)).filter(|t| t.answer.get().is_none()) {
+            return State::Waiting { ticket: Arc::clone(ticket), portid, until };
+        }
+        let ticket = Arc::new(Ticket { answer: OnceLock::new(), wake: self.wake.clone() });
+        let job = Job { netns: netns.clone(), cookie, portid, seen, ticket: Arc::clone(&ticket) };
+        match self.authors.ask(job) {
+            Ok(()) => {
+                self.open.insert((cookie, portid), Arc::clone(&ticket));
+                State::Waiting { ticket, portid, until }
+            }
+            Err(_) => State::Settled(Some(Arc::new(Author::of_portid(portid)))),
+        }
+    }
+
+    /// The first thing and its author, if that is settled: answered, out of patience, or over capacity. `now` far
+    /// in the future takes what there is.
+    pub fn pop(&mut self, now: Instant) -> Option<(T, Option<Arc<Author>>)> {
+        let (_, state) = self.queue.front()?;
+        let author = match state {
+            State::Settled(author) => author.clone(),
+            State::Waiting { ticket, portid, until } => match ticket.answer.get() {
+                Some(author) => Some(Arc::clone(author)),
+                None if now >= *until || self.queue.len() > Self::CAPACITY => {
+                    Some(Arc::new(Author::of_portid(*portid)))
+                }
+                None => {
+                    // Silenced first and looked at again after: an answer in between rings again.
+                    self.wake.clear();
+                    Some(Arc::clone(ticket.answer.get()?))
+                }
+            },
+        };
+        let (item, _) = self.queue.pop_front()?;
+        if self.queue.is_empty() {
+            self.wake.clear();
+            self.open.clear();
+        } else if self.open.len() > self.queue.len() {
+            self.open.retain(|_, ticket| ticket.answer.get().is_none());
+        }
+        Some((item, author))
+    }
+
+    /// When [`pop`](Self::pop) gives the first thing without an answer.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.queue.front()? {
+            (_, State::Waiting { until, .. }) => Some(*until),
+            (_, State::Settled(_)) => None,
+        }
+    }
+
+    /// Whether [`pop`](Self::pop) would give something now.
+    #[must_use]
+    pub fn is_ready(&self, now: Instant) -> bool {
+        match self.queue.front() {
+            None => false,
+            Some((_, State::Settled(_))) => true,
+            Some((_, State::Waiting { ticket, until, .. })) => {
+                ticket.answer.get().is_some() || now >= *until || self.queue.len() > Self::CAPACITY
+            }
+        }
+    }
+
+    /// The things that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+/// Readable when an answer has come. It is not readable for what is settled from the start: call
+/// [`Attach::pop`] until it gives nothing before waiting.
+impl<T> AsFd for Attach<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+impl<T> fmt::Debug for Attach<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attach").field("len", &self.queue.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_kept_and_patience_ends() {
+        let netns = Netns::host().unwrap();
+        let cookie = netns.cookie().unwrap();
+        let mut queue = Attach::new(Authors::without_cache().unwrap()).unwrap();
+        let now = Instant::now();
+        let ask = |portid| Some(Question { netns: &netns, cookie, portid, seen: linx_sys::boottime() });
+        // A port id that nobody has, the kernel's, and none.
+        queue.push(1, ask(0xffff_fff0), now);
+        queue.push(2, ask(0), now);
+        queue.push(3, None, now);
+        assert_eq!(queue.len(), 3);
+        let deadline = queue.deadline();
+        assert!(deadline.is_none_or(|at| at > now));
+        let mut got = Vec::new();
+        while got.len() < 3 {
+            if let Some((item, author)) = queue.pop(Instant::now()) {
+                got.push((item, author.map(|a| a.portid.unwrap())));
+            } else {
+                linx_sys::wait_readable(queue.as_fd(), Some(Duration::from_millis(20))).unwrap();
+            }
+        }
+        assert_eq!(got, [(1, Some(0xffff_fff0)), (2, Some(0)), (3, None)]);
+        assert!(queue.is_empty() && queue.deadline().is_none());
+        // Out of patience at once.
+        queue.push(4, ask(0xffff_fff1), now);
+        let (item, author) = queue.pop(now + Attach::<u8>::PATIENCE).unwrap();
+        assert_eq!((item, author.unwrap().portid), (4, Some(0xffff_fff1)));
+    }
+
+    #[test]
+    fn one_who_is_asked_for_often_is_asked_for_once() {
+        let netns = Netns::host().unwrap();
+        let cookie = netns.cookie().unwrap();
+        let socket = linx_sys::Socket::open(linx_sys::Protocol::ROUTE, &netns).unwrap();
+        let mut queue = Attach::new(Authors::without_cache().unwrap()).unwrap();
+        for number in 0..10_000 {
+            let seen = linx_sys::boottime();
+            let question = Question { netns: &netns, cookie, portid: socket.portid(), seen };
+            queue.push(number, Some(question), Instant::now() + Duration::from_secs(60));
+        }
+        let mut next = 0;
+        while next < 10_000 {
+            match queue.pop(Instant::now()) {
+                Some((number, author)) => {
+                    assert_eq!((number, author.unwrap().pid), (next, Some(std::process::id())));
+                    next += 1;
+                }
+                None => {
+                    linx_sys::wait_readable(queue.as_fd(), Some(Duration::from_secs(1))).unwrap();
+                }
+            }
+        }
+        assert!(queue.open.is_empty());
+    }
+}

@@ -1,0 +1,350 @@
+//! From a port id to a process: the open socket first, then the pid, each with what speaks against it.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use linx_sys::{Netns, Protocol};
+
+use super::cache::Execution;
+use super::feed::{Bell, Memory};
+use super::memo::{Memo, Proof};
+use super::procfs::{self, Facts, Nested, Procfs};
+use super::{Author, Certainty, parse};
+
+/// The longest that a question waits for the executions up to its event to be heard.
+const CATCH_UP: Duration = Duration::from_millis(200);
+/// A process that was executed this short a time before may be a one-shot command that has entered the
+/// event's namespace since.
+const FRESH: Duration = Duration::from_secs(5);
+/// The list of nested processes is read again when it is older.
+const NESTED_AGE: Duration = Duration::from_secs(1);
+/// Namespaces whose inode is remembered.
+const INODES: usize = 4096;
+/// The socket table of the calling thread's namespace.
+const TABLE: &str = "/proc/thread-self/net/netlink";
+
+/// All that resolving needs; the threads share it.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) procfs: Arc<Procfs>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) memo: Arc<Memo>,
+    /// Set once, when executions are heard.
+    pub(super) bell: OnceLock<Arc<Bell>>,
+    /// Port ids and task ids can be compared with the pids of `/proc`.
+    is_initial: bool,
+    own_cookie: u64,
+    own_inode: Option<u64>,
+    inodes: Mutex<HashMap<u64, u64>>,
+    nested: Mutex<(Duration, Arc<[Nested]>)>,
+    kernel: Arc<Author>,
+}
+
+/// A process that may have been it.
+#[derive(Debug)]
+struct Candidate {
+    facts: Arc<Facts>,
+    executed: Duration,
+    is_alive: bool,
+}
+
+enum Holder {
+    One(Box<Facts>, u32),
+    /// Several processes have the socket open, and none of them is told from the others.
+    Several,
+    /// Nobody has, whose descriptors can be read.
+    Nobody,
+}
+
+impl Core {
+    pub(super) fn new() -> Result<Self, linx_sys::Error> {
+        let host = Netns::host()?;
+        Ok(Self {
+            procfs: Arc::new(Procfs::new()),
+            memory: Arc::default(),
+            memo: Arc::default(),
+            bell: OnceLock::new(),
+            is_initial: linx_sys::in_initial_pid_namespace() == Some(true),
+            own_cookie: host.cookie()?,
+            own_inode: own_inode(),
+            inodes: Mutex::default(),
+            nested: Mutex::new((Duration::ZERO, Arc::from([]))),
+            kernel: Arc::new(Author::of_portid(0)),
+        })
+    }
+
+    pub(super) fn known(&self, cookie: u64, portid: u32, seen: Duration) -> Option<Arc<Author>> {
+        if portid == 0 {
+            return Some(Arc::clone(&self.kernel));
+        }
+        self.memo.recall((cookie, portid), seen, &self.procfs)
+    }
+
+    pub(super) fn resolve(&self, netns: &Netns, cookie: u64, portid: u32, seen: Duration) -> Arc<Author> {
+        if let Some(author) = self.known(cookie, portid, seen) {
+            return author;
+        }
+        // Before anything else: a one-shot command is gone the next moment.
+        let early = if self.is_initial { self.procfs.now(portid) } else { None };
+        self.catch_up(seen);
+        let found = self.find(netns, cookie, portid, seen, early);
+        let (author, proof) = match found {
+            Some((facts, proof)) => (facts.author(Some(portid), None, Certainty::Likely), Some(proof)),
+            None => (Author::of_portid(portid), None),
+        };
+        let author = Arc::new(author);
+        self.memo.keep((cookie, portid), &author, proof, seen);
+        author
+    }
+
+    fn catch_up(&self, seen: Duration) {
+        if let Some(bell) = self.bell.get() {
+            bell.catch_up(seen, CATCH_UP);
+        }
+    }
+
+    fn find(
+        &self,
+        netns: &Netns,
+        cookie: u64,
+        portid: u32,
+        seen: Duration,
+        early: Option<Facts>,
+    ) -> Option<(Arc<Facts>, Proof)> {
+        let place = self.inode_of(netns, cookie);
+        let socket =
+            self.table(netns, cookie).and_then(|t| parse::netlink_socket(&t, Protocol::ROUTE.0, portid));
+        if let Some(socket) = socket {
+            match self.holder(socket, portid, seen) {
+                Holder::One(facts, descriptor) => {
+                    let (pid, start) = (facts.pid, facts.stat.start);
+                    let facts = self.with_what_was_heard(*facts, seen);
+                    return Some((facts, Proof { pid, start, socket: Some((socket, descriptor)) }));
+                }
+                Holder::Several => return None,
+                Holder::Nobody => {}
+            }
+        }
+        if !self.is_initial {
+            return None;
+        }
+        let chosen = self.choose(self.candidates(portid, seen, early)?, place, seen)?;
+        let proof = Proof { pid: chosen.facts.pid, start: chosen.facts.stat.start, socket: None };
+        Some((chosen.facts, proof))
+    }
+
+    /// The process that has the socket open. A socket may have been handed on, and copies of a process share
+    /// theirs: only one holder counts, or the one whose pid the port id is.
+    fn holder(&self, socket: u64, portid: u32, seen: Duration) -> Holder {
+        let held = |pid: u32| {
+            let descriptor = procfs::descriptor_of(pid, socket)?;
+            let facts = self.procfs.now(pid)?;
+            (facts.stat.start <= seen && !facts.stat.is_zombie).then_some((facts, descriptor))
+        };
+        if self.is_initial
+            && let Some((facts, descriptor)) = held(portid)
+            && !facts.is_nested()
+        {
+            return Holder::One(Box::new(facts), descriptor);
+        }
+        let mut holders: Vec<(Facts, u32)> =
+            linx_sys::processes().unwrap_or_default().into_iter().filter_map(held).collect();
+        if holders.len() > 1 {
+            holders.retain(|(facts, _)| facts.own_pid() == portid);
+            if holders.len() != 1 {
+                return Holder::Several;
+            }
+        }
+        match holders.pop() {
+            Some((facts, descriptor)) => Holder::One(Box::new(facts), descriptor),
+            None => Holder::Nobody,
+        }
+    }
+
+    /// The processes whose pid, in their own pid namespace, was `portid`; `None` when there was one of which
+    /// nothing is known.
+    fn candidates(&self, portid: u32, seen: Duration, early: Option<Facts>) -> Option<Vec<Candidate>> {
+        let mut found = Vec::new();
+        for execution in self.heard(|executions| executions.with_own_pid(portid, seen)) {
+            let Execution { facts, executed, .. } = execution;
+            found.push(Candidate { facts: facts?, executed, is_alive: false });
+        }
+        let nested = self.nested(seen);
+        let nested = nested.iter().filter(|n| n.own_pid == portid).filter_map(|n| self.procfs.now(n.pid));
+        for now in early.into_iter().chain(nested) {
+            let pid = now.pid;
+            if now.own_pid() != portid || now.stat.start > seen || now.stat.is_kernel_thread {
+                continue;
+            }
+            let is_alive = !now.stat.is_zombie;
+            let heard = found
+                .iter_mut()
+                .find(|candidate| (candidate.facts.pid, candidate.facts.stat.start) == (pid, now.stat.start));
+            match heard {
+                Some(candidate) => {
+                    candidate.is_alive = is_alive;
+                    if is_alive {
+                        candidate.facts = Arc::new(merged(now, &candidate.facts));
+                    }
+                }
+                None => {
+                    let executed = now.stat.start;
+                    found.push(Candidate { facts: Arc::new(now), executed, is_alive });
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// Which of them it was, if that can be told. `place` is the inode of the event's namespace.
+    fn choose(&self, candidates: Vec<Candidate>, place: Option<u64>, seen: Duration) -> Option<Candidate> {
+        let is_there = |candidate: &Candidate| {
+            place.is_some_and(|place| {
+                candidate.facts.netns == Some(place)
+                    || (candidate.is_alive && procfs::has_thread_in(candidate.facts.pid, place))
+            })
+        };
+        let (mut there, elsewhere): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_there);
+        let has_nested = || self.nested(seen).iter().any(|n| n.netns.is_none() || n.netns == place);
+        if let Some(candidate) = there.pop() {
+            // Two of them: it cannot be told. One that lives, has no such socket, and shares the namespace with
+            // containers: a container's process that is gone may have had the number, if nobody kept count.
+            let is_doubtful = !there.is_empty()
+                || (self.bell.get().is_none()
+                    && candidate.is_alive
+                    && !candidate.facts.is_nested()
+                    && has_nested());
+            return (!is_doubtful).then_some(candidate);
+        }
+        // `ip -n NAME` is executed in one namespace and acts in another, and of a zombie the namespace cannot
+        // be read: one that was executed just before, may enter namespaces, and could be nobody else there.
+        let mut entered = elsewhere.into_iter().filter(|candidate| {
+            let facts = &candidate.facts;
+            let may_enter = facts.netns.is_none() || facts.status.as_ref().is_none_or(|s| s.is_admin);
+            !facts.is_nested() && may_enter && seen <= candidate.executed + FRESH
+        });
+        let candidate = entered.next()?;
+        (entered.next().is_none() && !has_nested()).then_some(candidate)
+    }
+
+    /// The processes in other pid namespaces, at most [`NESTED_AGE`] old.
+    fn nested(&self, seen: Duration) -> Arc<[Nested]> {
+        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read, list) = &mut *nested;
+        if *read + NESTED_AGE < seen || *read == Duration::ZERO {
+            *read = linx_sys::boottime();
+            *list = procfs::nested().into();
+        }
+        Arc::clone(list)
+    }
+
+    pub(super) fn of_task(&self, tid: u32, comm: &[u8], portid: Option<u32>, seen: Duration) -> Arc<Author> {
+        let unknown =
+            Author { portid, tid: Some(tid), comm: Some(comm.into()), ..Author::nobody(Certainty::Certain) };
+        if !self.is_initial {
+            return Arc::new(unknown);
+        }
+        self.catch_up(seen);
+        let found = self.task(tid, comm, seen).map(|facts| {
+            let mut author = facts.author(portid, Some(tid), Certainty::Certain);
+            // The thread's own name, which need not be the process's.
+            author.comm = Some(comm.into());
+            author
+        });
+        Arc::new(found.unwrap_or(unknown))
+    }
+
+    fn task(&self, tid: u32, comm: &[u8], seen: Duration) -> Option<Arc<Facts>> {
+        if let Some((stat, pid)) = self.procfs.thread(tid)
+            && stat.comm == comm
+            && stat.start <= seen
+        {
+            let now = self.procfs.now(pid).filter(|now| now.stat.start <= stat.start)?;
+            return Some(self.with_what_was_heard(now, seen));
+        }
+        let mut heard = self.heard(|executions| executions.with_pid(tid, seen));
+        match (heard.pop(), heard.is_empty()) {
+            (Some(execution), true) => execution.facts.filter(|facts| facts.stat.comm == comm),
+            _ => None,
+        }
+    }
+
+    /// What `/proc` says now, and for what it does not say any more, what was read when it was executed.
+    fn with_what_was_heard(&self, now: Facts, seen: Duration) -> Arc<Facts> {
+        let heard = self.heard(|executions| executions.with_pid(now.pid, seen));
+        let same = heard.into_iter().find(|execution| execution.start == now.stat.start);
+        match same.and_then(|execution| execution.facts) {
+            Some(facts) if now.stat.is_zombie => facts,
+            Some(facts) => Arc::new(merged(now, &facts)),
+            None => Arc::new(now),
+        }
+    }
+
+    fn heard(&self, ask: impl FnOnce(&super::cache::Executions) -> Vec<Execution>) -> Vec<Execution> {
+        ask(&self.memory.executions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The text of `/proc/net/netlink` inside the namespace; `None` where it cannot be entered, or the handle
+    /// leads to another one by now.
+    fn table(&self, netns: &Netns, cookie: u64) -> Option<Vec<u8>> {
+        if cookie == self.own_cookie && own_inode() == self.own_inode {
+            return std::fs::read(TABLE).ok();
+        }
+        let read = || {
+            let is_it = Netns::host().ok()?.cookie().ok()? == cookie;
+            is_it.then(|| std::fs::read(TABLE).ok())?
+        };
+        netns.run(read).ok()?
+    }
+
+    /// The inode of the namespace, by which `/proc/PID/ns/net` names it while it lives.
+    fn inode_of(&self, netns: &Netns, cookie: u64) -> Option<u64> {
+        let mut inodes = self.inodes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inode) = inodes.get(&cookie) {
+            return Some(*inode);
+        }
+        let fd = netns.open().ok()?;
+        let pinned = Netns::fd(fd.try_clone().ok()?).ok()?;
+        if pinned.cookie().ok()? != cookie {
+            return None;
+        }
+        let inode = inode(fd)?;
+        if inodes.len() >= INODES {
+            inodes.clear();
+        }
+        inodes.insert(cookie, inode);
+        Some(inode)
+    }
+}
+
+/// What is true now; what could not be read of a process that was just ending is taken from when it was
+/// executed, and so is the parent: when that ends, another takes its place.
+fn merged(now: Facts, executed: &Facts) -> Facts {
+    let then = executed.clone();
+    Facts {
+        status: now.status.or(then.status),
+        netns: now.netns.or(then.netns),
+        exe: now.exe.or(then.exe),
+        cmdline: if now.cmdline.is_empty() { then.cmdline } else { now.cmdline },
+        loginuid: now.loginuid.or(then.loginuid),
+        login: now.login.or(then.login),
+        session: now.session.or(then.session),
+        unit: now.unit.or(then.unit),
+        container: now.container.or(then.container),
+        parent: then.parent.or(now.parent),
+        pid: now.pid,
+        stat: now.stat,
+    }
+}
+
+/// The inode of the calling thread's namespace.
+fn own_inode() -> Option<u64> {
+    std::fs::metadata("/proc/thread-self/ns/net").ok().map(|file| file.ino())
+}
+
+fn inode(fd: OwnedFd) -> Option<u64> {
+    std::fs::File::from(fd).metadata().ok().map(|file| file.ino())
+}
