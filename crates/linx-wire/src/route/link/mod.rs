@@ -151,7 +151,7 @@ attributes! {
         gro_ipv4_max_size = 64 GRO_IPV4_MAX_SIZE: u32, Audited;
         dpll_pin = 65 DPLL_PIN: nested(DPLL_PIN, DpllPin), Audited;
         /// Nanoseconds.
-        max_pacing_offload_horizon = 66 MAX_PACING_OFFLOAD_HORIZON: u64, Audited;
+        max_pacing_offload_horizon = 66 MAX_PACING_OFFLOAD_HORIZON: uint, Audited;
         /// The link cannot be moved to another namespace.
         netns_immutable = 67 NETNS_IMMUTABLE: u8, Tracked;
         /// Bytes; a master raises it in silence.

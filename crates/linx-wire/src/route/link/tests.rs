@@ -27,11 +27,14 @@ fn what_every_link_tells() {
             .attribute_u32(10, 0)
             .nested(52, |names| names.attribute(53, &text("uplink")).attribute(53, &text("wan")))
             .attribute(23, &[7; 192])
+            .attribute_u32(66, 5)
             .attribute(99, &[1, 2, 3])
     });
     assert_eq!((link.index(), link.name(), link.link_type()), (7, Name::new(b"eth0"), 1));
     assert_eq!(link.altnames().map(|name| name.to_string()).collect::<Vec<_>>(), ["uplink", "wan"]);
     assert_eq!(link.attributes().mtu(), Some(1500));
+    // The kernel sends it as wide as its value needs.
+    assert_eq!(link.attributes().max_pacing_offload_horizon(), Some(5));
     assert_eq!(link.attributes().address().unwrap().to_string(), "02:00:00:00:00:01");
     assert!(link.is_up() && link.is_running());
     assert_eq!((link.operstate(), link.master(), link.kind()), (OperState::Up, None, None));
