@@ -144,6 +144,20 @@ impl Shape {
         }
     }
 
+    /// Whether its size is all there is to check.
+    const fn is_leaf(self) -> bool {
+        match self {
+            Self::Many(shape) => shape.is_leaf(),
+            Self::Ip
+            | Self::Multiple(_)
+            | Self::Nested(_)
+            | Self::Depends(_)
+            | Self::Checked(_)
+            | Self::Items(_) => false,
+            _ => true,
+        }
+    }
+
     /// The table of what is inside, if anything is.
     pub(crate) fn inner(self, around: Surroundings<'_>) -> Inner {
         match self {
@@ -179,6 +193,27 @@ pub struct Entry {
     pub class: Class,
 }
 
+/// What of an [`Entry`] the validation of a message looks at first, small so that a table of them stays in the cache.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    /// Sizes allowed, bytes.
+    least: u16,
+    most: u16,
+    /// Nothing but the size is to be checked.
+    leaf: bool,
+}
+
+impl Rule {
+    /// For a number without an entry.
+    const ANYTHING: Self = Self { least: 0, most: u16::MAX, leaf: true };
+
+    const fn new(shape: Shape) -> Self {
+        let (least, most, _) = shape.sizes();
+        let most = if most > u16::MAX as usize { u16::MAX } else { most as u16 };
+        Self { least: least as u16, most, leaf: shape.is_leaf() }
+    }
+}
+
 /// Largest attribute number that a table may hold.
 const MAX_NUMBER: usize = 127;
 
@@ -191,6 +226,8 @@ pub struct Policy {
     pub entries: &'static [Entry],
     /// Position of each number in `entries`, plus one; 0 is none.
     places: [u8; MAX_NUMBER + 1],
+    /// What each number's value must be.
+    rules: [Rule; MAX_NUMBER + 1],
 }
 
 impl Policy {
@@ -199,14 +236,16 @@ impl Policy {
     #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
     pub const fn new(prefix: &'static str, entries: &'static [Entry]) -> Self {
         let mut places = [0; MAX_NUMBER + 1];
+        let mut rules = [Rule::ANYTHING; MAX_NUMBER + 1];
         let mut index = 0;
         while index < entries.len() {
             let number = entries[index].number as usize;
             assert!(number <= MAX_NUMBER && places[number] == 0, "attribute number too large, or twice");
+            rules[number] = Rule::new(entries[index].shape);
             index += 1;
             places[number] = index as u8;
         }
-        Self { prefix, entries, places }
+        Self { prefix, entries, places, rules }
     }
 
     /// The declaration of an attribute number.
@@ -237,16 +276,26 @@ impl Policy {
             return Err(DecodeError::new(DecodeErrorKind::TooDeep, 0));
         }
         let mut attrs = Attrs::new(bytes);
-        loop {
-            let at = attrs.offset();
-            let Some(attr) = attrs.step() else { break };
-            let Some(entry) = self.entry(attr.number()) else { continue };
-            let around = Surroundings { siblings: bytes, family };
-            check(entry.shape, attr.payload, around, depth).map_err(|error| {
-                error.at_base(at + crate::attr::HEADER_LEN).inside(self.step(attr.number()))
-            })?;
+        while let Some(attr) = attrs.step() {
+            let Some(rule) = self.rules.get(usize::from(attr.number())) else { continue };
+            let have = attr.payload.len();
+            if rule.leaf && have >= usize::from(rule.least) && have <= usize::from(rule.most) {
+                continue;
+            }
+            self.check_at(attr, bytes, family, depth)?;
         }
         attrs.fault().map_or(Ok(()), Err)
+    }
+
+    /// Checks one attribute of `bytes` in full.
+    #[inline(never)]
+    fn check_at(&self, attr: Attr<'_>, bytes: &[u8], family: u8, depth: usize) -> Result<()> {
+        let Some(entry) = self.entry(attr.number()) else { return Ok(()) };
+        let around = Surroundings { siblings: bytes, family };
+        check(entry.shape, attr.payload, around, depth).map_err(|error| {
+            let at = attr.payload.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+            error.at_base(at).inside(self.step(attr.number()))
+        })
     }
 
     /// The attributes that the table does not declare, in their order.
