@@ -456,3 +456,33 @@ fn dropping_the_service_ends_its_threads() {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn the_threads_keep_the_capabilities_that_they_are_told_to() {
+    let _alone = alone();
+    let keep = [linx_sys::Capability::SYS_PTRACE, linx_sys::Capability::DAC_READ_SEARCH];
+    let mine = linx_sys::Capabilities::current().unwrap();
+    let expected = keep.iter().fold(0, |set, capability| set | 1_u64 << capability.number()) & mine.permitted;
+    let authors = Authors::start_keeping(&keep).unwrap();
+    let netns = Netns::host().unwrap();
+    let author = authors.resolve(&netns, netns.cookie().unwrap(), 0, linx_sys::boottime());
+    assert_eq!(author.certainty, Certainty::Kernel);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut sets = Vec::new();
+        for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+            let read = |file: &str| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+            if read("comm").starts_with("linx-") {
+                let status = read("status");
+                let line = status.lines().find_map(|line| line.strip_prefix("CapPrm:")).unwrap_or("0");
+                sets.push(u64::from_str_radix(line.trim(), 16).unwrap());
+            }
+        }
+        if !sets.is_empty() && sets.iter().all(|set| *set == expected) {
+            break;
+        }
+        assert!(Instant::now() < end, "{sets:x?} instead of {expected:x}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(linx_sys::Capabilities::current().unwrap(), mine);
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use linx_sys::{Netns, ProcConnector, ProcEvent, ProcEvents, Wake};
+use linx_sys::{Capability, Netns, ProcConnector, ProcEvent, ProcEvents, Wake};
 
 use super::cache::Executions;
 use super::memo::Memo;
@@ -73,6 +73,7 @@ impl Feed {
         memory: &Arc<Memory>,
         procfs: &Arc<Procfs>,
         memo: &Arc<Memo>,
+        keep: Option<Arc<[Capability]>>,
     ) -> Result<Self, linx_sys::Error> {
         let connector = ProcConnector::open(&Netns::host()?, ProcEvents::EXEC | ProcEvents::EXIT)?;
         // As much as is to be had: less only means that a storm is heard with a gap.
@@ -92,7 +93,10 @@ impl Feed {
         };
         let thread = std::thread::Builder::new()
             .name("linx-executions".into())
-            .spawn(move || worker.run())
+            .spawn(move || {
+                super::give_up_all_but(keep.as_deref());
+                worker.run();
+            })
             .map_err(|e| linx_sys::Error::io("start a thread", &e))?;
         Ok(Self { bell, thread: Some(thread) })
     }

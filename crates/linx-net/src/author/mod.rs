@@ -42,7 +42,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use linx_sys::Netns;
+use linx_sys::{Capability, Netns};
 use linx_wire::name::Name;
 
 pub use attach::{Attach, Question};
@@ -205,7 +205,17 @@ impl Authors {
     /// # Errors
     /// When no thread can be started, or `/proc` is not mounted.
     pub fn start() -> Result<Self, linx_sys::Error> {
-        Self::start_with(true)
+        Self::start_with(true, None)
+    }
+
+    /// As [`start`](Self::start), but its threads give up every capability except those in `keep` before they do
+    /// anything. To read of other users' processes takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, of the sockets of
+    /// other namespaces CAP_SYS_ADMIN. The calling thread keeps its own.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_keeping(keep: &[Capability]) -> Result<Self, linx_sys::Error> {
+        Self::start_with(true, Some(keep))
     }
 
     /// As [`start`](Self::start), but remembers nothing: only `/proc` is read.
@@ -213,13 +223,14 @@ impl Authors {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn without_cache() -> Result<Self, linx_sys::Error> {
-        Self::start_with(false)
+        Self::start_with(false, None)
     }
 
-    fn start_with(cache: bool) -> Result<Self, linx_sys::Error> {
+    fn start_with(cache: bool, keep: Option<&[Capability]>) -> Result<Self, linx_sys::Error> {
+        let keep: Option<Arc<[Capability]>> = keep.map(Into::into);
         let core = Arc::new(Core::new()?);
         let feed = if cache {
-            feed::Feed::start(&core.memory, &core.procfs, &core.memo).map_err(NoCache::Connector)
+            feed::Feed::start(&core.memory, &core.procfs, &core.memo, keep.clone()).map_err(NoCache::Connector)
         } else {
             Err(NoCache::NotWanted)
         };
@@ -230,6 +241,7 @@ impl Authors {
         let (jobs, queue) = std::sync::mpsc::sync_channel::<Job>(QUESTIONS);
         let of_thread = Arc::clone(&core);
         let work = move || {
+            give_up_all_but(keep.as_deref());
             while let Ok(job) = queue.recv() {
                 let author = of_thread.resolve(&job.netns, job.cookie, job.portid, job.seen);
                 job.answer(author);
@@ -284,6 +296,14 @@ impl Authors {
             }),
             None => Err(job),
         }
+    }
+}
+
+/// Gives up the calling thread's capabilities but for these. What cannot be given up was not there: a thread may
+/// always shrink its own sets.
+fn give_up_all_but(keep: Option<&[Capability]>) {
+    if let Some(keep) = keep {
+        let _ = linx_sys::drop_capabilities_except(keep);
     }
 }
 
