@@ -230,7 +230,8 @@ impl Authors {
         let keep: Option<Arc<[Capability]>> = keep.map(Into::into);
         let core = Arc::new(Core::new()?);
         let feed = if cache {
-            feed::Feed::start(&core.memory, &core.procfs, &core.memo, keep.clone()).map_err(NoCache::Connector)
+            feed::Feed::start(&core.memory, &core.procfs, &core.memo, keep.clone())
+                .map_err(NoCache::Connector)
         } else {
             Err(NoCache::NotWanted)
         };
