@@ -4,87 +4,139 @@ use std::hint::black_box;
 
 use linx_wire::attr::Attrs;
 use linx_wire::header::Messages;
-use linx_wire::route::{Route, RouteRef, RouteView};
+use linx_wire::route::{Link, LinkRef, LinkView, Route, RouteRef, RouteView};
 
-use crate::messages;
-use crate::report::{Contestant, race};
+use crate::namespace::Namespace;
+use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
+use crate::{Scale, measure, messages};
 
-/// The decode table.
-pub fn run(rounds: usize) {
+const WALK: &str = "bare walk";
+const BORROWED: &str = "linx, borrowed";
+const FIELDS: &str = "linx, borrowed, 6 fields read";
+const OWNED: &str = "linx, owned";
+const ALLOCATIONS: &str = "allocations";
+
+const ROUTE_GOALS: [Goal; 6] = [
+    at_most(BORROWED, 2.2, WALK),
+    at_most(FIELDS, 2.2, WALK),
+    at_most(OWNED, 4.0, WALK),
+    at_least("netlink-bindings, all attributes", 3.3, BORROWED),
+    at_least("nlink", 5.0, BORROWED),
+    at_least("netlink-packet-route", 15.0, BORROWED),
+];
+
+/// The decode tables.
+pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
+    println!(
+        "\n## Decode\n\nns of CPU time a message, from memory; every datagram is framed by each contestant."
+    );
+    let count = if scale.short { 500 } else { 20_000 };
     for (title, datagrams) in [
-        ("IPv4 route, 4 attributes", messages::ipv4_routes(20_000)),
-        ("IPv6 route, 7 attributes", messages::ipv6_routes(20_000)),
+        ("IPv4 route, 4 attributes", messages::ipv4_routes(count)),
+        ("IPv6 route, 7 attributes", messages::ipv6_routes(count)),
     ] {
-        let d = &datagrams;
-        let mut kept: Vec<Route> = Vec::with_capacity(20_000);
-        race(
-            title,
-            rounds,
-            vec![
-                Contestant {
-                    name: "bare walk",
-                    goal: None,
-                    run: Box::new(move || repeat(d, |p| walk(p, 12))),
-                },
-                Contestant {
-                    name: "linx, borrowed",
-                    goal: Some(2.2),
-                    run: Box::new(move || {
-                        repeat(d, |p| {
-                            assert!(black_box(&RouteRef::decode(p)).is_ok());
-                        })
-                    }),
-                },
-                Contestant {
-                    name: "linx, borrowed, 6 fields read",
-                    goal: None,
-                    run: Box::new(move || {
-                        repeat(d, |p| {
-                            let route = RouteRef::decode(p).unwrap();
-                            black_box((route.destination(), route.gateway(), route.oif(), route.table()));
-                            black_box((route.priority(), route.prefsrc()));
-                        })
-                    }),
-                },
-                Contestant {
-                    name: "linx, owned",
-                    goal: Some(4.0),
-                    run: Box::new(move || {
-                        repeat(d, |p| {
-                            assert!(black_box(&Route::decode(p)).is_ok());
-                        })
-                    }),
-                },
-                Contestant {
-                    name: "linx, owned, kept in a Vec",
-                    goal: None,
-                    run: Box::new(move || {
-                        let mut n = 0;
-                        for _ in 0..REPEATS {
-                            kept.clear();
-                            n += each(d, |p| kept.push(Route::decode(p).unwrap()));
-                        }
-                        n
-                    }),
-                },
-            ],
-        );
+        routes(title, &datagrams, scale, report)?;
     }
+    links(scale, report)
 }
 
-const REPEATS: usize = 20;
-
-fn repeat(datagrams: &[Vec<u8>], mut run: impl FnMut(&[u8])) -> u64 {
-    (0..REPEATS).map(|_| each(datagrams, &mut run)).sum()
+fn routes(title: &str, d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {
+    let repeats = if scale.short { 1 } else { 20 };
+    let mut kept: Vec<Route> = Vec::with_capacity(20_000);
+    let mut contestants = vec![
+        payloads(WALK, d, repeats, |payload| walk(payload, 12)),
+        payloads(BORROWED, d, repeats, |payload| {
+            assert!(black_box(&RouteRef::decode(payload)).is_ok());
+        }),
+        payloads(FIELDS, d, repeats, |payload| {
+            let route = RouteRef::decode(payload).unwrap();
+            black_box((route.destination(), route.gateway(), route.oif(), route.table()));
+            black_box((route.priority(), route.prefsrc()));
+        }),
+        payloads(OWNED, d, repeats, |payload| {
+            assert!(black_box(&Route::decode(payload)).is_ok());
+        }),
+        Contestant::new("linx, owned, kept in a Vec", move || {
+            timed(d, repeats, |datagram| {
+                kept.clear();
+                each(datagram, &mut |payload| kept.push(Route::decode(payload).unwrap()))
+            })
+        }),
+    ];
+    #[cfg(feature = "peers")]
+    contestants.extend(crate::peers::route_decoders(d, repeats));
+    let title = format!("{title}, {} B in the owned form", size_of::<Route>());
+    contestants.truncate(contestants.len());
+    report.race(&title, "ns/message", false, contestants, &ROUTE_GOALS)
 }
 
-fn each(datagrams: &[Vec<u8>], mut run: impl FnMut(&[u8])) -> u64 {
+fn links(scale: Scale, report: &mut Report) -> Outcome<()> {
+    let namespace = Namespace::new()?;
+    let payload = namespace
+        .links()?
+        .into_iter()
+        .find(|payload| LinkRef::decode(payload).is_ok_and(|link| link.index() == namespace.link))
+        .ok_or("the kernel does not list v0")?;
+    let attributes = Attrs::new(&payload[16..]).count();
+    let title = format!("veth link, {} B, {attributes} attributes and what is inside them", payload.len());
+    let d = messages::copies(16, &payload, if scale.short { 50 } else { 2_000 });
+    let repeats = if scale.short { 1 } else { 10 };
+    let mut contestants = vec![
+        payloads("bare nested walk", &d, repeats, walk_link),
+        payloads(BORROWED, &d, repeats, |payload| {
+            assert!(black_box(&LinkRef::decode(payload)).is_ok());
+        }),
+        payloads(FIELDS, &d, repeats, |payload| {
+            let link = LinkRef::decode(payload).unwrap();
+            let attributes = link.attributes();
+            black_box((link.index(), attributes.ifname(), attributes.mtu(), attributes.address()));
+            black_box((attributes.operstate(), attributes.master()));
+        }),
+        payloads(OWNED, &d, repeats, |payload| {
+            assert!(black_box(&Link::decode(payload)).is_ok());
+        }),
+    ];
+    #[cfg(feature = "peers")]
+    contestants.extend(crate::peers::link_decoders(&d, repeats));
+    contestants.truncate(contestants.len());
+    report.race(
+        &title,
+        "ns/message",
+        false,
+        contestants,
+        &[at_most(BORROWED, 2.0, "bare nested walk"), at_least("netlink-packet-route", 1.0, BORROWED)],
+    )
+}
+
+/// A contestant that decodes payloads.
+pub fn payloads<'a>(
+    name: &'static str,
+    datagrams: &'a [Vec<u8>],
+    repeats: usize,
+    mut decode: impl FnMut(&[u8]) + 'a,
+) -> Contestant<'a> {
+    Contestant::new(name, move || timed(datagrams, repeats, |datagram| each(datagram, &mut decode)))
+}
+
+/// Times what is done to each datagram; `take` returns how many messages it held.
+pub fn timed(datagrams: &[Vec<u8>], repeats: usize, mut take: impl FnMut(&[u8]) -> u64) -> Outcome<Sample> {
+    let allocations = crate::allocations();
+    let start = measure::thread_cpu();
+    let mut messages = 0;
+    for _ in 0..repeats {
+        messages += datagrams.iter().map(|datagram| take(datagram)).sum::<u64>();
+    }
+    let took = (measure::thread_cpu() - start).as_nanos() as f64;
+    let allocations = (crate::allocations() - allocations) as f64;
+    Ok(Sample::new(took / messages as f64).with(ALLOCATIONS, allocations / messages as f64))
+}
+
+#[inline(always)]
+fn each(datagram: &[u8], decode: &mut impl FnMut(&[u8])) -> u64 {
     let mut count = 0;
-    for datagram in datagrams {
-        for message in Messages::new(datagram) {
-            run(message.unwrap().payload);
-            count += 1;
-        }
+    for message in Messages::new(datagram) {
+        decode(message.unwrap().payload);
+        count += 1;
     }
     count
 }
@@ -96,4 +148,22 @@ fn walk(payload: &[u8], fixed: usize) {
         sum = sum.wrapping_add(u64::from(attr.unwrap().raw_type));
     }
     black_box(sum);
+}
+
+/// The same, into what is nested in a veth's message: link information, a family's settings, XDP, other names.
+fn walk_link(payload: &[u8]) {
+    black_box(walk_nested(payload.get(16..).unwrap_or_default(), 0));
+}
+
+fn walk_nested(bytes: &[u8], inside: u16) -> u64 {
+    let mut sum = 0u64;
+    for attr in Attrs::new(bytes) {
+        let attr = attr.unwrap();
+        let number = attr.number();
+        sum = sum.wrapping_add(u64::from(attr.raw_type));
+        if (inside == 0 && matches!(number, 18 | 26 | 43 | 52)) || inside == 26 {
+            sum = sum.wrapping_add(walk_nested(attr.payload, number));
+        }
+    }
+    sum
 }

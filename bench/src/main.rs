@@ -1,14 +1,27 @@
-//! Linx beside the physical limit and its peers: `linx-bench decode`.
+//! Linx beside the physical limit and its peers: `linx-bench [NAME…] [--short] [--json FILE]`.
 //!
 //! All figures of a table come from one run: the contestants take turns, round by round, and a table shows medians.
-//! CPU time is user + system of the thread; only ratios count.
+//! CPU time is user + system; only ratios count. The namespaces that are measured have no name, and end with the
+//! program.
 
 mod decode;
+mod dump;
+mod latency;
+mod load;
+mod measure;
 mod messages;
+mod monitors;
+mod namespace;
+#[cfg(feature = "peers")]
+mod peers;
 mod report;
+mod storm;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use report::{Outcome, Report};
 
 /// Counts allocations: a decoder of routes makes none.
 struct Counting;
@@ -36,15 +49,97 @@ pub fn allocations() -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().unwrap_or_default();
-    let rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(9);
-    match name.as_str() {
-        "decode" => decode::run(rounds),
-        _ => {
-            eprintln!("usage: linx-bench decode [ROUNDS]");
-            std::process::exit(1);
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub struct Scale {
+    /// Times that each contestant has its turn.
+    pub rounds: usize,
+    /// Only to see that everything works: little of everything, and no goal is judged.
+    pub short: bool,
+}
+
+type Area = (&'static str, fn(Scale, &mut Report) -> Outcome<()>);
+
+const AREAS: [Area; 4] =
+    [("decode", decode::run), ("dump", dump::run), ("storm", storm::run), ("latency", latency::run)];
+
+const USAGE: &str = "\
+linx-bench [NAME…] [--rounds N] [--short] [--json FILE]
+
+  NAME          decode, dump, storm, latency; all of them without one
+  --rounds N    turns of each contestant (5)
+  --short       little of everything, to see that it works
+  --json FILE   all samples of all contestants
+";
+
+struct Arguments {
+    names: Vec<String>,
+    scale: Scale,
+    json: Option<String>,
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Outcome<Arguments> {
+    let mut parsed = Arguments { names: Vec::new(), scale: Scale { rounds: 5, short: false }, json: None };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--short" => parsed.scale = Scale { rounds: 1, short: true },
+            "--rounds" => {
+                let rounds = arguments.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+                parsed.scale.rounds = rounds.ok_or("--rounds needs a number")?;
+            }
+            "--json" => parsed.json = Some(arguments.next().ok_or("--json needs a file")?),
+            name if AREAS.iter().any(|(area, _)| *area == name) => parsed.names.push(name.to_owned()),
+            other => return Err(format!("\"{other}\" is no benchmark\n\n{USAGE}")),
+        }
+    }
+    Ok(parsed)
+}
+
+fn run() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["child", "dump", name] => return dump::child(name),
+        ["child", "monitor", name, rcvbuf, timed] => return monitors::child(name, rcvbuf, timed),
+        _ => {}
+    }
+    let arguments = parse(arguments.into_iter())?;
+    let mut report = Report::new(arguments.scale);
+    for (name, area) in AREAS {
+        if arguments.names.is_empty() || arguments.names.iter().any(|wanted| wanted == name) {
+            area(arguments.scale, &mut report)?;
+        }
+    }
+    report.finish();
+    match arguments.json {
+        Some(file) => std::fs::write(&file, report.json()).map_err(|error| format!("{file}: {error}")),
+        None => Ok(()),
+    }
+}
+
+/// This program again, as a contestant in a process of its own.
+fn child(arguments: &[&str]) -> Outcome<Command> {
+    let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
+    command.arg("child").args(arguments);
+    Ok(command)
+}
+
+/// A command line; `linx` is the one of this repository, built for release.
+fn command(line: &str) -> Command {
+    let mut words = line.split(' ');
+    let mut command = match words.next() {
+        Some("linx") => Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/linx")),
+        program => Command::new(program.unwrap_or_default()),
+    };
+    command.args(words);
+    command
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("linx-bench: {why}");
+            ExitCode::FAILURE
         }
     }
 }

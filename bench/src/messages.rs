@@ -43,3 +43,8 @@ fn datagrams(requests: impl Iterator<Item = Request>) -> Vec<Vec<u8>> {
     }
     all
 }
+
+/// Datagrams that hold this message so many times.
+pub fn copies(message_type: u16, payload: &[u8], count: usize) -> Vec<Vec<u8>> {
+    datagrams((0..count).map(|_| Request::new(message_type, MessageFlags::MULTI).body(payload)))
+}

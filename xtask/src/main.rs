@@ -4,6 +4,7 @@
 //! and needs no registry.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program whose output is its purpose
 
+mod bench;
 mod ci;
 mod counts;
 mod deps;
@@ -26,6 +27,8 @@ cargo xtask VERB
   setup                           install what the tests need (root), or say what is missing
   test [ARG…]                     setup, then every test; ARGs go to `cargo nextest run`
   fuzz [--seconds N] [TARGET…]    run the fuzz targets, N seconds each (10)
+  bench [NAME…] [--short] [--no-peers] [--rounds N] [--json FILE]
+                                  decode, dump, storm, latency beside the peers (root; FILE from the root folder)
   deps                            count what linx-net brings along without features
   house                           look for what the compiler does not: dead links, left-over notes, long files
   readme                          run README's first command for two seconds
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         "setup" => setup::run(mode),
         "test" => test::run(mode, &rest),
         "fuzz" => fuzz::run(mode, &rest),
+        "bench" => bench::run(mode, &rest),
         "deps" => deps::run(),
         "house" => house::run(),
         "readme" => readme::run(mode),

@@ -1,0 +1,114 @@
+//! Dumps of all routes from the kernel: the raw receive loop, Linx, the peers and `ip`.
+
+use std::process::Stdio;
+use std::time::Instant;
+
+use linx_wire::header::{Messages, control};
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType};
+
+use crate::load::Sender;
+use crate::namespace::Namespace;
+use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_most};
+use crate::{Scale, command, measure};
+
+const RAW: &str = "raw receive loop, 32 KiB";
+
+const GOALS: [Goal; 1] = [at_most("libmnl", 1.0, RAW)];
+
+/// The dump tables.
+pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
+    println!("\n## Dump\n\nms of CPU time for all IPv4 routes of a namespace, in a process of its own.");
+    for count in if scale.short { &[2_000][..] } else { &[100_000, 1_000_000] } {
+        let namespace = Namespace::new()?;
+        Sender::new(&namespace)?.fill(*count)?;
+        let ours = |name: &'static str| Contestant::new(name, turn(&namespace, name, *count));
+        let mut contestants = vec![ours(RAW)];
+        if !scale.short {
+            contestants.extend(strangers(&namespace, *count));
+        }
+        report.race(&format!("{count} routes"), "CPU ms", true, contestants, &GOALS)?;
+    }
+    Ok(())
+}
+
+fn strangers(namespace: &Namespace, count: u32) -> Vec<Contestant<'_>> {
+    let mut all = Vec::new();
+    #[cfg(feature = "peers")]
+    for name in crate::peers::DUMPS {
+        all.push(Contestant::stranger(name, turn(namespace, name, count)));
+    }
+    for line in ["ip route", "ip -j route", "linx list route", "linx list route -j"] {
+        all.push(Contestant::stranger(line, move || {
+            let start = Instant::now();
+            let mut command = command(line);
+            command.stdout(Stdio::null());
+            let usage = measure::wait(namespace.spawn(command, None)?)?;
+            Ok(Sample::new(usage.cpu.as_secs_f64() * 1e3)
+                .with("wall ms", start.elapsed().as_secs_f64() * 1e3)
+                .with("most memory, MB", usage.rss_mb))
+        }));
+    }
+    let _ = count;
+    all
+}
+
+/// One dump in a process of its own.
+fn turn<'a>(
+    namespace: &'a Namespace,
+    name: &'static str,
+    count: u32,
+) -> impl FnMut() -> Outcome<Sample> + 'a {
+    move || {
+        let mut command = crate::child(&["dump", name])?;
+        command.stdout(Stdio::piped());
+        let mut child = namespace.spawn(command, None)?;
+        let said = child.stdout.take().map(std::io::read_to_string).transpose();
+        let said = said.map_err(|error| error.to_string())?.unwrap_or_default();
+        let usage = measure::wait(child)?;
+        let figures: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let &[cpu, wall, routes] = figures.as_slice() else { return Err(format!("it said {said:?}")) };
+        // The link's own routes are there too.
+        if routes < f64::from(count) || routes > f64::from(count + 100) {
+            return Err(format!("{routes} routes were read of {count}"));
+        }
+        Ok(Sample::new(cpu).with("wall ms", wall).with("most memory, MB", usage.rss_mb))
+    }
+}
+
+/// In the process: reads all routes and prints CPU ms, wall ms and their number.
+pub fn child(name: &str) -> Outcome<()> {
+    let (cpu, wall) = (measure::process_cpu(), Instant::now());
+    let routes = match name {
+        RAW => raw()?,
+        #[cfg(feature = "peers")]
+        _ => crate::peers::dump(name)?,
+        #[cfg(not(feature = "peers"))]
+        _ => return Err(format!("nobody is called {name}")),
+    };
+    let cpu = (measure::process_cpu() - cpu).as_secs_f64() * 1e3;
+    println!("{cpu} {} {routes}", wall.elapsed().as_secs_f64() * 1e3);
+    Ok(())
+}
+
+/// The least that a dump costs: receive, and step from header to header.
+fn raw() -> Outcome<usize> {
+    let io = |error: rustix::io::Errno| error.to_string();
+    let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).map_err(io)?;
+    let request = linx_wire::route::RouteFilter { family: 2, ..Default::default() }.request();
+    let request = request.finish(1, 0).map_err(|error| error.to_string())?;
+    rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).map_err(io)?;
+    let mut buffer = vec![0; 32 * 1024];
+    let mut routes = 0;
+    loop {
+        let (length, _) =
+            rustix::net::recv(&socket, buffer.as_mut_slice(), RecvFlags::empty()).map_err(io)?;
+        for message in Messages::new(&buffer[..length]) {
+            match message.map_err(|error| error.to_string())?.header.message_type {
+                control::DONE => return Ok(routes),
+                control::ERROR => return Err("the kernel refuses".to_owned()),
+                _ => routes += 1,
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! CPU time of threads, processes and commands.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::report::Outcome;
+
+/// CPU time of this thread.
+pub fn thread_cpu() -> Duration {
+    duration(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+/// CPU time of this process, all threads.
+pub fn process_cpu() -> Duration {
+    duration(clock_gettime(ClockId::ProcessCPUTime))
+}
+
+/// Time since the machine started: the same clock in all processes.
+pub fn now() -> Duration {
+    duration(clock_gettime(ClockId::Monotonic))
+}
+
+/// CPU time of another process, all threads, to the nanosecond.
+pub fn cpu_of(pid: u32) -> Outcome<Duration> {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live value of the type that the call writes.
+    let missing = unsafe { libc::clock_getcpuclockid(pid.cast_signed(), &mut clock) };
+    if missing != 0 {
+        return Err(format!("process {pid} is gone"));
+    }
+    // SAFETY: as above.
+    let missing = unsafe { libc::clock_gettime(clock, &mut time) };
+    if missing != 0 {
+        return Err(format!("process {pid} is gone"));
+    }
+    Ok(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32))
+}
+
+fn duration(time: rustix::time::Timespec) -> Duration {
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// What a process took, from its first to its last instruction.
+pub struct Usage {
+    /// User + system.
+    pub cpu: Duration,
+    /// Most memory that it ever had.
+    pub rss_mb: f64,
+}
+
+/// Waits for the end of a process; an error when it does not end well.
+pub fn wait(child: Child) -> Outcome<Usage> {
+    let mut status = 0;
+    // SAFETY: all of it is integers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let pid = child.id().cast_signed();
+    // SAFETY: both pointers are to live values of the types that the call writes. The child was not waited for before,
+    // and dropping it does not wait.
+    let ended = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };
+    if ended != pid {
+        return Err("the process was lost".to_owned());
+    }
+    if status != 0 && !libc::WIFSIGNALED(status) {
+        return Err(format!("ended with status {}", libc::WEXITSTATUS(status)));
+    }
+    let time =
+        |t: libc::timeval| Duration::new(t.tv_sec.unsigned_abs(), t.tv_usec.unsigned_abs() as u32 * 1000);
+    Ok(Usage { cpu: time(usage.ru_utime) + time(usage.ru_stime), rss_mb: usage.ru_maxrss as f64 / 1024.0 })
+}
+
+/// Waits until a process uses no CPU; returns its CPU time.
+pub fn settled(pid: u32) -> Outcome<Duration> {
+    let end = Instant::now() + Duration::from_secs(60);
+    let (mut last, mut calm) = (cpu_of(pid)?, 0);
+    while calm < 3 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(100));
+        let cpu = cpu_of(pid)?;
+        calm = if cpu - last < Duration::from_micros(500) { calm + 1 } else { 0 };
+        last = cpu;
+    }
+    Ok(last)
+}
+
+/// Binds the calling thread, and what it starts, to a core; does nothing where there is no such core.
+pub fn pin(core: usize) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(core % cores);
+    let _ = rustix::thread::sched_setaffinity(None, &set);
+}

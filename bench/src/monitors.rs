@@ -1,0 +1,230 @@
+//! Monitors of route events, each in a process of its own on core 1, and how they are measured.
+//!
+//! A monitor counts events until its standard input is closed, then says how many they were. Its CPU time is read by
+//! the parent, from the kernel's clock of that process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use linx_wire::attr::Attrs;
+use linx_wire::header::Messages;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SocketType, sockopt};
+
+use crate::load::{FIRST, Sender};
+use crate::measure;
+use crate::namespace::Namespace;
+use crate::report::Outcome;
+
+/// The plain loop that everybody starts with: a blocking receive an event.
+pub const RAW: &str = "raw, blocking";
+/// The core of monitors; the sender is on core 0.
+pub const CORE: usize = 1;
+
+/// `RTM_NEWROUTE`
+const NEWROUTE: u16 = 24;
+/// `RTM_DELROUTE`
+const DELROUTE: u16 = 25;
+
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+static OVERFLOWS: AtomicU64 = AtomicU64::new(0);
+/// When each route's addition was in hand, ns; only where latency is measured.
+static TIMES: OnceLock<Box<[AtomicU64]>> = OnceLock::new();
+
+/// An event is in hand; `destination` of an addition.
+#[inline]
+pub fn event(destination: impl FnOnce() -> Option<u32>) {
+    EVENTS.store(EVENTS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    if let Some(times) = TIMES.get()
+        && let Some(number) = destination().and_then(|address| address.checked_sub(FIRST))
+        && let Some(time) = times.get(number as usize)
+    {
+        time.store(measure::now().as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+/// The monitor was told that it lost events.
+pub fn overflow() {
+    OVERFLOWS.store(OVERFLOWS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// The monitor hears from now on.
+pub fn ready() {
+    println!("READY");
+    let _ = std::io::stdout().flush();
+}
+
+/// In the process: monitors until standard input is closed.
+pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
+    let rcvbuf: usize = rcvbuf.parse().map_err(|_| "no size")?;
+    let timed: usize = timed.parse().map_err(|_| "no number")?;
+    if timed > 0 {
+        let _ = TIMES.set((0..timed).map(|_| AtomicU64::new(0)).collect());
+    }
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        println!("{} {}", EVENTS.load(Ordering::Relaxed), OVERFLOWS.load(Ordering::Relaxed));
+        for time in TIMES.get().into_iter().flatten() {
+            println!("{}", time.load(Ordering::Relaxed));
+        }
+        std::process::exit(0);
+    });
+    match name {
+        RAW => raw(rcvbuf),
+        #[cfg(feature = "peers")]
+        _ => crate::peers::monitor(name, rcvbuf),
+        #[cfg(not(feature = "peers"))]
+        _ => Err(format!("nobody is called {name}")),
+    }
+}
+
+fn raw(rcvbuf: usize) -> Outcome<()> {
+    let io = |error: rustix::io::Errno| error.to_string();
+    let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).map_err(io)?;
+    sockopt::set_socket_recv_buffer_size_force(&socket, rcvbuf).map_err(io)?;
+    // Group 7 is RTNLGRP_IPV4_ROUTE.
+    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 1 << 6)).map_err(io)?;
+    ready();
+    let mut buffer = vec![0; 32 * 1024];
+    loop {
+        let length = match rustix::net::recv(&socket, buffer.as_mut_slice(), RecvFlags::empty()) {
+            Ok((length, _)) => length,
+            Err(rustix::io::Errno::NOBUFS) => {
+                overflow();
+                continue;
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        for message in Messages::new(&buffer[..length]) {
+            let message = message.map_err(|error| error.to_string())?;
+            match message.header.message_type {
+                NEWROUTE => event(|| destination(message.payload)),
+                DELROUTE => event(|| None),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn destination(payload: &[u8]) -> Option<u32> {
+    let attr = Attrs::new(payload.get(12..)?).filter_map(Result::ok).find(|attr| attr.number() == 1)?;
+    Some(u32::from_be_bytes(*attr.payload.first_chunk()?))
+}
+
+/// A monitor that hears.
+pub struct Monitor {
+    child: Child,
+    before: Duration,
+    heard: Heard,
+}
+
+enum Heard {
+    /// It counts.
+    Counts(BufReader<std::process::ChildStdout>),
+    /// Its output has a line an event; so many lines were there before.
+    Lines(PathBuf, u64),
+}
+
+/// What a monitor came to.
+pub struct Verdict {
+    /// CPU time from when it heard to when it was through.
+    pub cpu: Duration,
+    /// Events that it delivered.
+    pub events: u64,
+    /// When each addition was in hand, ns; where that was asked for.
+    pub times: Vec<u64>,
+}
+
+impl Monitor {
+    /// Starts one of this program's.
+    pub fn start(namespace: &Namespace, name: &str, rcvbuf: usize, timed: usize) -> Outcome<Self> {
+        let mut command = crate::child(&["monitor", name, &rcvbuf.to_string(), &timed.to_string()])?;
+        command.stdout(Stdio::piped());
+        let mut child = namespace.spawn(command, Some(CORE))?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?);
+        let mut first = String::new();
+        lines.read_line(&mut first).map_err(|error| error.to_string())?;
+        if first.trim() != "READY" {
+            return Err(format!("it is not ready: {first:?}"));
+        }
+        let before = measure::settled(child.id())?;
+        Ok(Self { child, before, heard: Heard::Counts(lines) })
+    }
+
+    /// Starts a command that writes a line an event.
+    pub fn command(namespace: &Namespace, mut command: Command, sender: &mut Sender) -> Outcome<Self> {
+        let path = PathBuf::from(format!("/dev/shm/linx-bench-{}", std::process::id()));
+        let file = std::fs::File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        command.stdout(file);
+        let child = namespace.spawn(command, Some(CORE))?;
+        let monitor = Self { child, before: Duration::ZERO, heard: Heard::Lines(path, 0) };
+        monitor.heard(sender)
+    }
+
+    /// Waits until its output shows that it hears.
+    fn heard(mut self, sender: &mut Sender) -> Outcome<Self> {
+        let end = Instant::now() + Duration::from_secs(10);
+        let Heard::Lines(path, before) = &mut self.heard else { return Ok(self) };
+        while lines(path)? == 0 {
+            if Instant::now() > end || self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return Err("it hears nothing".to_owned());
+            }
+            sender.send(0..1, false)?;
+            sender.send(0..1, true)?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.before = measure::settled(self.child.id())?;
+        *before = lines(path)?;
+        Ok(self)
+    }
+
+    /// Waits until it is through, and ends it.
+    pub fn finish(mut self) -> Outcome<Verdict> {
+        let cpu = measure::settled(self.child.id())? - self.before;
+        let verdict = match &mut self.heard {
+            Heard::Counts(output) => {
+                drop(self.child.stdin.take());
+                let mut said = String::new();
+                output.read_to_string(&mut said).map_err(|error| error.to_string())?;
+                let mut words = said.split_whitespace().map(|word| word.parse().unwrap_or(0));
+                let events = words.next().ok_or("it said nothing")?;
+                Verdict { cpu, events, times: words.skip(1).collect() }
+            }
+            Heard::Lines(path, before) => {
+                let pid = rustix::process::Pid::from_child(&self.child);
+                rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                    .map_err(|e| e.to_string())?;
+                let _ = self.child.wait();
+                Verdict { cpu, events: lines(path)? - *before, times: Vec::new() }
+            }
+        };
+        Ok(verdict)
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Heard::Lines(path, _) = &self.heard {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn lines(path: &PathBuf) -> Outcome<u64> {
+    let mut file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut lines = 0;
+    loop {
+        let length = file.read(&mut buffer).map_err(|error| error.to_string())?;
+        if length == 0 {
+            return Ok(lines);
+        }
+        lines += buffer[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+}
