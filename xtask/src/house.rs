@@ -6,6 +6,9 @@ use crate::run::print;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// The sources of the libraries.
+const LIBRARIES: [&str; 3] = ["crates/linx-wire/src", "crates/linx-sys/src", "crates/linx-net/src"];
+
 /// Lines of a source file, its tests aside, from which it is named as one to split.
 const LONG: usize = 800;
 
@@ -37,6 +40,7 @@ pub(crate) fn run() -> Verdict {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => {
                 source(path, &text, &mut faults);
+                too_young(path, &text, &mut faults);
                 tests.extend(functions(&text));
             }
             Some("md") => {
@@ -92,6 +96,33 @@ fn source(path: &Path, text: &str, faults: &mut Vec<String>) {
     }
 }
 
+/// Chains of `let` in conditions are younger (Rust 1.88) than the oldest compiler that the libraries promise (1.85), and
+/// no lint says so.
+fn too_young(path: &Path, text: &str, faults: &mut Vec<String>) {
+    let is_library = LIBRARIES.iter().any(|library| path.starts_with(library));
+    let chained =
+        |line: &str| line.contains("&& let ") || (line.trim_start().starts_with("if let ") && chain(line));
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| is_library && chained(line)) {
+        faults.push(format!("{}:{}: needs Rust 1.88: {}", path.display(), number + 1, line.trim()));
+    }
+}
+
+/// Whether a condition that begins with `let` goes on after it, outside any closure or call.
+fn chain(line: &str) -> bool {
+    let mut depth = 0_i32;
+    let mut last = ' ';
+    for character in line.chars() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '&' if last == '&' && depth == 0 => return true,
+            _ => {}
+        }
+        last = character;
+    }
+    false
+}
+
 /// Relative links of a Markdown file, code blocks aside.
 fn links(path: &Path, text: &str, faults: &mut Vec<String>) {
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -137,6 +168,17 @@ mod tests {
         let mut faults = Vec::new();
         let text = format!("// {}: later\n{}", concat!("TO", "DO"), "\n".repeat(LONGEST));
         source(Path::new("a.rs"), &text, &mut faults);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn a_library_has_no_chain_of_lets() {
+        let mut faults = Vec::new();
+        let text =
+            "if let Some(a) = b && a {\n    && let c = d\nif let Some(a) = b.filter(|x| x.y && x.z) {\n";
+        too_young(Path::new("crates/linx-net/src/a.rs"), text, &mut faults);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        too_young(Path::new("xtask/src/a.rs"), text, &mut faults);
         assert_eq!(faults.len(), 2, "{faults:?}");
     }
 

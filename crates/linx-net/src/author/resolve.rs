@@ -144,10 +144,8 @@ impl Core {
             let facts = self.procfs.now(pid)?;
             (facts.stat.start <= seen && !facts.stat.is_zombie).then_some((facts, descriptor))
         };
-        if self.is_initial
-            && let Some((facts, descriptor)) = held(portid)
-            && !facts.is_nested()
-        {
+        let namesake = self.is_initial.then(|| held(portid)).flatten();
+        if let Some((facts, descriptor)) = namesake.filter(|(facts, _)| !facts.is_nested()) {
             return Holder::One(Box::new(facts), descriptor);
         }
         let mut holders: Vec<(Facts, u32)> =

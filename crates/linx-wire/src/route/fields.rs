@@ -131,24 +131,23 @@ impl Fields {
         let mut rest = attributes;
         let mut present = 0;
         loop {
-            if let Some((&[l0, l1, t0, t1, a, b, c, d], after)) = rest.split_first_chunk::<8>()
-                && u16::from_ne_bytes([l0, l1]) == 8
-                && let number = u16::from_ne_bytes([t0, t1])
-                && self.word_at::<WIDTH>(number, [a, b, c, d])
-            {
-                present |= 1 << (number & 31);
-                rest = after;
-                continue;
+            if let Some((&[l0, l1, t0, t1, a, b, c, d], after)) = rest.split_first_chunk::<8>() {
+                let number = u16::from_ne_bytes([t0, t1]);
+                if u16::from_ne_bytes([l0, l1]) == 8 && self.word_at::<WIDTH>(number, [a, b, c, d]) {
+                    present |= 1 << (number & 31);
+                    rest = after;
+                    continue;
+                }
             }
-            if WIDTH == 16
-                && let Some((&[l0, l1, t0, t1, ref value @ ..], after)) = rest.split_first_chunk::<20>()
-                && u16::from_ne_bytes([l0, l1]) == 20
-                && let number = u16::from_ne_bytes([t0, t1])
-                && self.address_at(number, value)
-            {
-                present |= 1 << (number & 31);
-                rest = after;
-                continue;
+            if WIDTH == 16 {
+                if let Some((&[l0, l1, t0, t1, ref value @ ..], after)) = rest.split_first_chunk::<20>() {
+                    let number = u16::from_ne_bytes([t0, t1]);
+                    if u16::from_ne_bytes([l0, l1]) == 20 && self.address_at(number, value) {
+                        present |= 1 << (number & 31);
+                        rest = after;
+                        continue;
+                    }
+                }
             }
             let mut attrs = Attrs::new(rest);
             let Some(attr) = attrs.step() else { break };
