@@ -238,7 +238,7 @@ fn bridge(check: &mut Check, theirs: &InfoBridge, our: linx_wire::route::link::B
     use InfoBridge as T;
     match theirs {
         T::GroupAddr(v) => {
-            check.eq("br.group_address", v.to_vec(), our.group_address().map(|a| a.as_bytes().to_vec()))
+            check.eq("br.group_addr", v.to_vec(), our.group_addr().map(|a| a.as_bytes().to_vec()))
         }
         T::HelloTimer(v) => check.eq("br.hello_timer", *v, our.hello_timer()),
         T::TcnTimer(v) => check.eq("br.tcn_timer", *v, our.tcn_timer()),

@@ -49,7 +49,7 @@ attributes! {
         tcn_timer = 17 TCN_TIMER: u64, Volatile;
         topology_change_timer = 18 TOPOLOGY_CHANGE_TIMER: u64, Volatile;
         gc_timer = 19 GC_TIMER: u64, Volatile;
-        group_address = 20 GROUP_ADDR: link_addr, Tracked;
+        group_addr = 20 GROUP_ADDR: link_addr, Tracked;
         /// Only in requests.
         fdb_flush = 21 FDB_FLUSH: flag, Volatile;
         mcast_router = 22 MCAST_ROUTER: u8, Tracked;
