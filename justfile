@@ -16,6 +16,10 @@ setup:
 fuzz *ARGS:
     cargo xtask fuzz {{ARGS}}
 
+# measure Linx beside its peers
+bench *ARGS:
+    cargo xtask bench {{ARGS}}
+
 # format, then lint as CI does
 lint:
     cargo fmt --all
