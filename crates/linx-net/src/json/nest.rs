@@ -1,0 +1,219 @@
+//! Attributes of any table as JSON, by the table: each under its key, in the form of its shape, or in the form that
+//! [`forms`](super::forms) gives where ip writes it otherwise.
+
+use linx_wire::addr::{self, LinkAddr};
+use linx_wire::name::Name;
+use linx_wire::policy::{Class, Entry, Policy, Shape, Surroundings};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::fields::{Hex, Ip, Unknown, readable};
+use crate::forms::{self, Form, Given, attributes, signed, unsigned};
+use crate::names::Context;
+
+/// A list of attributes and its table.
+#[derive(Clone, Copy)]
+pub(super) struct Nest<'a> {
+    pub(super) policy: &'static Policy,
+    pub(super) bytes: &'a [u8],
+    /// Address family of the message.
+    pub(super) family: u8,
+    pub(super) cx: &'a Context<'a>,
+}
+
+impl Serialize for Nest<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.entries(&mut map)?;
+        map.end()
+    }
+}
+
+impl<'a> Nest<'a> {
+    /// Writes the attributes into an object that is open.
+    pub(super) fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.filtered(map, |_| true)
+    }
+
+    /// Writes the attributes of these kernel names, in this order.
+    pub(super) fn ordered<M: SerializeMap>(&self, map: &mut M, names: &[&str]) -> Result<(), M::Error> {
+        for name in names {
+            let Some(entry) = self.policy.entries.iter().find(|entry| entry.name == *name) else { continue };
+            if let Some(attr) = attributes(self.bytes).filter(|attr| attr.number() == entry.number).last() {
+                self.entry(map, entry, attr.payload)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the attributes that `wanted` takes, and those without a declaration.
+    pub(super) fn filtered<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        wanted: impl Fn(&Entry) -> bool,
+    ) -> Result<(), M::Error> {
+        let mut unknown = Vec::new();
+        // Numbers that were written: at most 127, see `Policy`.
+        let mut written = 0u128;
+        for attr in attributes(self.bytes) {
+            let Some(entry) = self.policy.entry(attr.number()) else {
+                unknown.push(attr);
+                continue;
+            };
+            let bit = 1 << (attr.number() & 127);
+            if written & bit != 0 || !wanted(entry) {
+                continue;
+            }
+            written |= bit;
+            // Of an attribute that stands twice, the kernel's own parser takes the last.
+            let last = attributes(self.bytes).filter(|other| other.number() == attr.number()).last();
+            self.entry(map, entry, last.map_or(attr.payload, |attr| attr.payload))?;
+        }
+        if unknown.is_empty() { Ok(()) } else { map.serialize_entry("unknown", &Unknown(&unknown)) }
+    }
+
+    fn entry<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        entry: &'static Entry,
+        payload: &'a [u8],
+    ) -> Result<(), M::Error> {
+        if entry.class == Class::Volatile && !self.cx.volatile {
+            return Ok(());
+        }
+        let given = Given { payload, shape: entry.shape, cx: self.cx, siblings: self.bytes };
+        let key = match forms::form(self.policy, entry) {
+            Some(Form::Key(key)) => key,
+            Some(Form::Only(key)) => return self.only(map, key, entry, payload),
+            Some(form) => {
+                return form
+                    .fields(&given)
+                    .iter()
+                    .try_for_each(|(key, value)| map.serialize_entry(key, value));
+            }
+            None => forms::key(entry),
+        };
+        match entry.shape {
+            Shape::Name => {
+                let name = Name::from_payload(payload).as_bytes();
+                map.serialize_entry(key, &*readable(Name::new(name)))?;
+                if is_text(name) {
+                    return Ok(());
+                }
+                map.serialize_entry(&format!("{key}_hex"), &Hex(name))
+            }
+            Shape::Items(Shape::Name) => {
+                let names: Vec<_> =
+                    attributes(payload).map(|attr| Name::from_payload(attr.payload).as_bytes()).collect();
+                map.serialize_entry(
+                    key,
+                    &names.iter().map(|name| readable(Name::new(name))).collect::<Vec<_>>(),
+                )?;
+                if names.iter().all(|name| is_text(name)) {
+                    return Ok(());
+                }
+                map.serialize_entry(
+                    &format!("{key}_hex"),
+                    &names.iter().map(|name| Hex(name)).collect::<Vec<_>>(),
+                )
+            }
+            Shape::Many(shape) => {
+                let all = attributes(self.bytes).filter(|attr| attr.number() == entry.number);
+                let values: Vec<_> = all.map(|attr| self.value(shape, attr.payload)).collect();
+                map.serialize_entry(key, &values)
+            }
+            shape => map.serialize_entry(key, &Shaped { nest: *self, shape, payload }),
+        }
+    }
+
+    /// The values of the only attribute of a nest.
+    fn only<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        key: &str,
+        entry: &'static Entry,
+        payload: &'a [u8],
+    ) -> Result<(), M::Error> {
+        let Shape::Nested(policy) = entry.shape else { return Ok(()) };
+        let nest = Nest { policy, bytes: payload, ..*self };
+        let values = attributes(payload).filter_map(|attr| match policy.entry(attr.number())?.shape {
+            Shape::Many(shape) => Some(nest.value(shape, attr.payload)),
+            _ => None,
+        });
+        map.serialize_entry(key, &values.collect::<Vec<_>>())
+    }
+
+    fn value(&self, shape: &'static Shape, payload: &'a [u8]) -> Shaped<'a> {
+        Shaped { nest: *self, shape: *shape, payload }
+    }
+}
+
+fn is_text(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok()
+}
+
+/// A value in the form of its shape.
+struct Shaped<'a> {
+    nest: Nest<'a>,
+    shape: Shape,
+    payload: &'a [u8],
+}
+
+impl Serialize for Shaped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let payload = self.payload;
+        match self.shape {
+            Shape::Flag => serializer.serialize_bool(true),
+            Shape::Bool => serializer.serialize_bool(payload.first().is_some_and(|byte| *byte != 0)),
+            Shape::I8 | Shape::I32 => serializer.serialize_i64(signed(self.shape, payload)),
+            Shape::Name => serializer.serialize_str(&readable(Name::from_payload(payload))),
+            Shape::Ip => match addr::ip(payload) {
+                Some(address) => Ip(address).serialize(serializer),
+                None => Hex(payload).serialize(serializer),
+            },
+            Shape::LinkAddr => match LinkAddr::new(payload) {
+                Some(address) => serializer.collect_str(&address),
+                None => Hex(payload).serialize(serializer),
+            },
+            Shape::Nested(policy) => Nest { policy, bytes: payload, ..self.nest }.serialize(serializer),
+            Shape::Depends(choose) => {
+                let around = Surroundings { siblings: self.nest.bytes, family: self.nest.family };
+                match choose(around) {
+                    Some(policy) => Nest { policy, bytes: payload, ..self.nest }.serialize(serializer),
+                    None => Opaque(payload).serialize(serializer),
+                }
+            }
+            Shape::Items(shape) => {
+                let items = attributes(payload).map(|attr| Shaped {
+                    nest: self.nest,
+                    shape: *shape,
+                    payload: attr.payload,
+                });
+                serializer.collect_seq(items)
+            }
+            Shape::Many(shape) => Shaped { shape: *shape, ..*self }.serialize(serializer),
+            shape => match unsigned(shape, payload) {
+                Some(number) => serializer.serialize_u64(number),
+                None => Hex(payload).serialize(serializer),
+            },
+        }
+    }
+}
+
+impl Clone for Shaped<'_> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl Copy for Shaped<'_> {}
+
+/// A nest whose table is not known: `{"hex":"…"}`.
+struct Opaque<'a>(&'a [u8]);
+
+impl Serialize for Opaque<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("hex", &Hex(self.0))?;
+        map.end()
+    }
+}
