@@ -34,6 +34,7 @@ mod memo;
 mod parse;
 mod procfs;
 mod resolve;
+mod show;
 
 use std::fmt;
 use std::path::PathBuf;
