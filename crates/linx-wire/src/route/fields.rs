@@ -34,12 +34,12 @@ pub(super) mod rta {
 }
 
 /// Presence of an attribute that is not a field is this bit.
-const RARE: u32 = 1;
+pub(super) const RARE: u32 = 1;
 
 /// Size of the gateway.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Gateway {
+pub(super) enum Gateway {
     None,
     V4,
     V6,
@@ -74,7 +74,24 @@ pub struct Fields {
 }
 
 /// What an attribute's size was not.
-struct Misfit;
+pub(super) struct Misfit;
+
+/// Where a route's fields come from: filled in ([`Fields`]), or found in its message.
+pub(super) trait Source {
+    fn header(&self) -> &RouteHeader;
+    fn has(&self, number: u16) -> bool;
+    /// An attribute of 32 bits.
+    fn word(&self, number: u16) -> Option<u32>;
+    fn byte(&self, number: u16) -> Option<u8>;
+    fn port(&self, number: u16) -> Option<u16>;
+    fn cacheinfo(&self) -> Option<CacheInfo>;
+    /// An address of the route's family.
+    fn ip(&self, number: u16) -> Option<IpAddr>;
+    /// Of whatever family.
+    fn gateway(&self) -> Option<IpAddr>;
+    /// All of them.
+    fn fields(&self) -> Fields;
+}
 
 impl Fields {
     pub(super) const BLANK: Self = Self {
@@ -161,10 +178,32 @@ impl Fields {
             rest = rest.get(attrs.offset()..).unwrap_or_default();
         }
         if present & 1 << rta::GATEWAY != 0 {
+            if present & 1 << rta::VIA != 0 {
+                self.two_gateways(attributes);
+            }
             self.gateway_size = if WIDTH == 4 { Gateway::V4 } else { Gateway::V6 };
         }
         self.present = present;
         if rest.is_empty() { Ok(()) } else { Err(fault(rest, attributes.len() - rest.len())) }
+    }
+
+    /// A gateway of the route's family goes before one of another; no kernel sends both.
+    #[cold]
+    fn two_gateways(&mut self, attributes: &[u8]) {
+        self.gateway = [0; 16];
+        copy(&mut self.gateway, Attrs::new(attributes).last(rta::GATEWAY).unwrap_or_default());
+    }
+
+    /// The fields of a message that was decoded before.
+    pub(super) fn of(header: &RouteHeader, attributes: &[u8]) -> Self {
+        let mut fields = Self { header: *header, ..Self::BLANK };
+        // It was free of faults then, and is the same.
+        let _ = match addr::address_len(header.family) {
+            Some(4) => fields.fill::<4>(attributes),
+            Some(_) => fields.fill::<16>(attributes),
+            None => fields.fill::<0>(attributes),
+        };
+        fields
     }
 
     /// Takes an attribute of four bytes, if it is a field.
@@ -205,41 +244,34 @@ impl Fields {
     /// The attributes that are not a word or an address. Returns the bit of presence.
     #[inline(always)]
     fn seldom<const WIDTH: usize>(&mut self, number: u16, value: &[u8]) -> Result<u32, Misfit> {
-        let first = value.first().copied();
+        let bits = check::<WIDTH>(number, value)?;
+        if bits == RARE {
+            return Ok(RARE);
+        }
+        let first = value.first().copied().unwrap_or_default();
         match number {
-            rta::PREF => self.pref = first.ok_or(Misfit)?,
-            rta::TTL_PROPAGATE => self.ttl_propagate = first.ok_or(Misfit)?,
-            rta::IP_PROTO => self.ip_proto = first.ok_or(Misfit)?,
-            rta::SPORT => self.sport = u16::from_be_bytes(*value.first_chunk().ok_or(Misfit)?),
-            rta::DPORT => self.dport = u16::from_be_bytes(*value.first_chunk().ok_or(Misfit)?),
+            rta::PREF => self.pref = first,
+            rta::TTL_PROPAGATE => self.ttl_propagate = first,
+            rta::IP_PROTO => self.ip_proto = first,
+            rta::SPORT => self.sport = u16::from_be_bytes(fixed(value)),
+            rta::DPORT => self.dport = u16::from_be_bytes(fixed(value)),
             rta::CACHEINFO => {
-                let whole: &[u8; 32] = value.first_chunk().ok_or(Misfit)?;
-                self.cacheinfo = zerocopy::transmute!(*whole);
+                let whole: [u8; 32] = fixed(value);
+                self.cacheinfo = zerocopy::transmute!(whole);
             }
             rta::VIA => {
-                let family = u16::from_ne_bytes(*value.first_chunk().ok_or(Misfit)?);
-                let address = value.get(2..).unwrap_or_default();
-                let Some(size) = via_len(family, address.len()) else { return Ok(RARE) };
-                self.gateway_size = size;
-                copy(&mut self.gateway, address);
+                if let Some((size, address)) = via(value) {
+                    self.gateway_size = size;
+                    copy(&mut self.gateway, address);
+                }
             }
-            rta::DST if WIDTH == 0 && value.len() == 4 => copy(&mut self.dst, value),
-            // A family without IP addresses: kept as bytes.
-            rta::DST | rta::SRC | rta::GATEWAY | rta::PREFSRC if WIDTH == 0 => return Ok(RARE),
-            rta::DST | rta::SRC | rta::GATEWAY | rta::PREFSRC => return Err(Misfit),
-            _ if is_word(number) => {
-                // Not followed by another attribute, or longer than its word: the kernel takes the first four bytes.
-                let word = *value.first_chunk().ok_or(Misfit)?;
-                self.word_at::<WIDTH>(number, word);
+            rta::DST => copy(&mut self.dst, value),
+            // Not followed by another attribute, or longer than its word: the kernel takes the first four bytes.
+            _ => {
+                self.word_at::<WIDTH>(number, fixed(value));
             }
-            _ => return Ok(RARE),
         }
-        Ok(1 << (number & 31))
-    }
-
-    #[inline]
-    pub(super) fn has(&self, number: u16) -> bool {
-        self.present & (1 << (number & 31)) != 0
+        Ok(bits)
     }
 
     /// Whether there are attributes that are not fields.
@@ -257,13 +289,6 @@ impl Fields {
             rta::PREFSRC => &self.prefsrc,
             _ => &self.dst,
         }
-    }
-
-    /// An address of the route's family.
-    #[inline]
-    pub(super) fn ip(&self, number: u16) -> Option<IpAddr> {
-        let width = addr::address_len(self.header.family)?;
-        if self.has(number) { addr::ip(self.bytes(number).get(..width)?) } else { None }
     }
 
     /// Size of the gateway, of whatever family; 0 without one.
@@ -284,6 +309,72 @@ impl Fields {
     }
 }
 
+impl Source for Fields {
+    #[inline]
+    fn header(&self) -> &RouteHeader {
+        &self.header
+    }
+
+    #[inline]
+    fn has(&self, number: u16) -> bool {
+        self.present & (1 << (number & 31)) != 0
+    }
+
+    #[inline]
+    fn word(&self, number: u16) -> Option<u32> {
+        let value = match number {
+            rta::IIF => self.iif,
+            rta::OIF => self.oif,
+            rta::PRIORITY => self.priority,
+            rta::TABLE => self.table,
+            rta::MARK => self.mark,
+            rta::FLOW => self.flow,
+            rta::UID => self.uid,
+            rta::NH_ID => self.nhid,
+            _ => return None,
+        };
+        self.has(number).then_some(value)
+    }
+
+    #[inline]
+    fn byte(&self, number: u16) -> Option<u8> {
+        let value = match number {
+            rta::PREF => self.pref,
+            rta::TTL_PROPAGATE => self.ttl_propagate,
+            rta::IP_PROTO => self.ip_proto,
+            _ => return None,
+        };
+        self.has(number).then_some(value)
+    }
+
+    #[inline]
+    fn port(&self, number: u16) -> Option<u16> {
+        let value = if number == rta::SPORT { self.sport } else { self.dport };
+        self.has(number).then_some(value)
+    }
+
+    #[inline]
+    fn cacheinfo(&self) -> Option<CacheInfo> {
+        self.has(rta::CACHEINFO).then_some(self.cacheinfo)
+    }
+
+    #[inline]
+    fn ip(&self, number: u16) -> Option<IpAddr> {
+        let width = addr::address_len(self.header.family)?;
+        if self.has(number) { addr::ip(self.bytes(number).get(..width)?) } else { None }
+    }
+
+    #[inline]
+    fn gateway(&self) -> Option<IpAddr> {
+        addr::ip(self.gateway.get(..self.gateway_len())?)
+    }
+
+    #[inline]
+    fn fields(&self) -> Fields {
+        *self
+    }
+}
+
 /// Writes an IPv4 address into the place of an address.
 #[inline(always)]
 fn start(place: &mut [u8; 16], value: [u8; 4]) {
@@ -296,7 +387,7 @@ fn copy(place: &mut [u8; 16], value: &[u8]) {
     place.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
 }
 
-fn is_word(number: u16) -> bool {
+pub(super) const fn is_word(number: u16) -> bool {
     matches!(
         number,
         rta::IIF | rta::OIF | rta::PRIORITY | rta::TABLE | rta::MARK | rta::FLOW | rta::UID | rta::NH_ID
@@ -305,9 +396,35 @@ fn is_word(number: u16) -> bool {
 
 /// The fault in bytes that are no attribute.
 #[cold]
-fn fault(rest: &[u8], at: usize) -> DecodeError {
+pub(super) fn fault(rest: &[u8], at: usize) -> DecodeError {
     let fault = Attrs::new(rest).fault();
     fault.unwrap_or_else(|| DecodeError::new(DecodeErrorKind::Trailing(rest.len()), 0)).at_base(at)
+}
+
+/// Checks the size of an attribute that is not a word or an address, or not one of the usual size. Returns its bit, or
+/// [`RARE`] when it is no field.
+#[inline(always)]
+pub(super) fn check<const WIDTH: usize>(number: u16, value: &[u8]) -> Result<u32, Misfit> {
+    let least = match number {
+        rta::PREF | rta::TTL_PROPAGATE | rta::IP_PROTO => 1,
+        rta::SPORT | rta::DPORT => 2,
+        rta::CACHEINFO => 32,
+        rta::VIA if value.len() >= 2 && via(value).is_none() => return Ok(RARE),
+        rta::VIA => 2,
+        rta::DST if WIDTH == 0 && value.len() == 4 => 4,
+        // A family without IP addresses: kept as bytes.
+        rta::DST | rta::SRC | rta::GATEWAY | rta::PREFSRC if WIDTH == 0 => return Ok(RARE),
+        rta::DST | rta::SRC | rta::GATEWAY | rta::PREFSRC => return Err(Misfit),
+        _ if is_word(number) => 4,
+        _ => return Ok(RARE),
+    };
+    if value.len() < least { Err(Misfit) } else { Ok(1 << (number & 31)) }
+}
+
+/// The gateway in a `struct rtvia`: its family and address.
+pub(super) fn via(value: &[u8]) -> Option<(Gateway, &[u8])> {
+    let (family, address) = value.split_first_chunk::<2>()?;
+    Some((via_len(u16::from_ne_bytes(*family), address.len())?, address))
 }
 
 /// The gateway in a `struct rtvia`; `None` when it is of another family than IPv4 and IPv6.
@@ -333,7 +450,7 @@ pub(super) fn is_field(attr: &Attr<'_>, width: usize) -> bool {
 }
 
 #[cold]
-fn misfit(number: u16, have: usize, at: usize) -> DecodeError {
+pub(super) fn misfit(number: u16, have: usize, at: usize) -> DecodeError {
     let expected = match number {
         rta::DST | rta::SRC | rta::GATEWAY | rta::PREFSRC => "an address of the route's family",
         rta::SPORT | rta::DPORT => "2",

@@ -10,6 +10,7 @@ mod neighbour;
 mod nexthop;
 mod nsid;
 mod object;
+mod places;
 pub mod query;
 #[allow(clippy::module_inception)]
 mod route;

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::encap::{Encap, encap_policy};
-use super::fields::{Fields, expires_of, is_field, rta};
+use super::fields::{Fields, Source, expires_of, is_field, rta};
 use super::hops::{Hops, METRICS, Metrics, check_hops};
+use super::places::Places;
 use crate::addr::{self, family};
 use crate::attr::{Attr, Attrs, HEADER_LEN};
 use crate::emit::Request;
@@ -145,11 +146,15 @@ bitflags::bitflags! {
     }
 }
 
-/// A route, borrowed: typed fields, and the datagram for what is rare.
+/// A route, borrowed: a checked message and where its attributes are, or an owned route.
 #[derive(Clone, Copy)]
-pub struct RouteRef<'a> {
-    fields: Fields,
-    attributes: &'a [u8],
+pub struct RouteRef<'a>(Form<'a>);
+
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    Message(Places<'a>),
+    /// And the rare attributes.
+    Owned(&'a Fields, &'a [u8]),
 }
 
 /// A route, owned: 160 bytes, without an allocation unless it has metrics, several hops, an encapsulation or
@@ -170,9 +175,7 @@ impl<'a> RouteRef<'a> {
     /// The first fault, with its offset into the payload and its attribute path.
     #[inline]
     pub fn decode(payload: &'a [u8]) -> Result<Self> {
-        let mut route = Self { fields: Fields::BLANK, attributes: &[] };
-        route.attributes = route.fields.parse(payload)?;
-        Ok(route)
+        Places::find(payload).map(|places| Self(Form::Message(places)))
     }
 
     /// The owned form.
@@ -180,7 +183,8 @@ impl<'a> RouteRef<'a> {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn to_owned(self) -> Route {
-        Route { fields: self.fields, rare: keep_rare(&self.fields, self.attributes) }
+        let fields = sealed::Parts::fields(&self);
+        Route { fields, rare: keep_rare(&fields, sealed::Parts::rare_bytes(&self)) }
     }
 }
 
@@ -229,30 +233,104 @@ fn push_attribute(bytes: &mut Vec<u8>, raw_type: u16, payload: &[u8]) {
 }
 
 mod sealed {
+    use super::{CacheInfo, Fields, IpAddr, RouteHeader};
+
     /// What [`super::RouteView`] stands on.
     pub trait Parts {
-        fn fields(&self) -> &super::Fields;
+        fn fixed_part(&self) -> &RouteHeader;
+        fn has(&self, number: u16) -> bool;
+        fn word(&self, number: u16) -> Option<u32>;
+        fn byte(&self, number: u16) -> Option<u8>;
+        fn port(&self, number: u16) -> Option<u16>;
+        fn times(&self) -> Option<CacheInfo>;
+        fn ip(&self, number: u16) -> Option<IpAddr>;
+        fn next_hop(&self) -> Option<IpAddr>;
+        fn fields(&self) -> Fields;
         fn rare_bytes(&self) -> &[u8];
     }
 }
 
+/// Passes everything on to where the fields are.
+macro_rules! parts {
+    ($source:ident, $self:ident, $with:ident) => {
+        #[inline]
+        fn fixed_part(&$self) -> &RouteHeader {
+            $with!($self, |$source| $source.header())
+        }
+
+        #[inline]
+        fn has(&$self, number: u16) -> bool {
+            $with!($self, |$source| $source.has(number))
+        }
+
+        #[inline]
+        fn word(&$self, number: u16) -> Option<u32> {
+            $with!($self, |$source| $source.word(number))
+        }
+
+        #[inline]
+        fn byte(&$self, number: u16) -> Option<u8> {
+            $with!($self, |$source| $source.byte(number))
+        }
+
+        #[inline]
+        fn port(&$self, number: u16) -> Option<u16> {
+            $with!($self, |$source| $source.port(number))
+        }
+
+        #[inline]
+        fn times(&$self) -> Option<CacheInfo> {
+            $with!($self, |$source| $source.cacheinfo())
+        }
+
+        #[inline]
+        fn ip(&$self, number: u16) -> Option<IpAddr> {
+            $with!($self, |$source| $source.ip(number))
+        }
+
+        #[inline]
+        fn next_hop(&$self) -> Option<IpAddr> {
+            $with!($self, |$source| $source.gateway())
+        }
+
+        #[inline]
+        fn fields(&$self) -> Fields {
+            $with!($self, |$source| $source.fields())
+        }
+    };
+}
+
+macro_rules! of_borrowed {
+    ($self:ident, |$source:ident| $value:expr) => {
+        match &$self.0 {
+            Form::Message($source) => $value,
+            Form::Owned($source, _) => $value,
+        }
+    };
+}
+
+macro_rules! of_owned {
+    ($self:ident, |$source:ident| $value:expr) => {{
+        let $source = &$self.fields;
+        $value
+    }};
+}
+
 impl sealed::Parts for RouteRef<'_> {
-    #[inline]
-    fn fields(&self) -> &Fields {
-        &self.fields
-    }
+    parts!(source, self, of_borrowed);
 
     #[inline]
     fn rare_bytes(&self) -> &[u8] {
-        if self.fields.has_rare() { self.attributes } else { &[] }
+        match &self.0 {
+            Form::Message(places) if places.has_rare() => places.attributes(),
+            Form::Message(_) => &[],
+            Form::Owned(_, rare) => rare,
+        }
     }
 }
 
 impl sealed::Parts for Route {
-    #[inline]
-    fn fields(&self) -> &Fields {
-        &self.fields
-    }
+    parts!(source, self, of_owned);
 
     #[inline]
     fn rare_bytes(&self) -> &[u8] {
@@ -261,13 +339,11 @@ impl sealed::Parts for Route {
 }
 
 macro_rules! optional {
-    ($($(#[$doc:meta])* $name:ident: $ty:ty = $number:ident, $value:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $ty:ty = $shape:ident $number:ident;)*) => {$(
         $(#[$doc])*
         #[inline]
         fn $name(&self) -> Option<$ty> {
-            let fields = self.fields();
-            let value: fn(&Fields) -> $ty = $value;
-            if fields.has(rta::$number) { Some(value(fields)) } else { None }
+            self.$shape(rta::$number)
         }
     )*};
 }
@@ -277,68 +353,66 @@ pub trait RouteView: sealed::Parts {
     /// The fixed part.
     #[inline]
     fn header(&self) -> &RouteHeader {
-        &self.fields().header
+        self.fixed_part()
     }
 
     /// Address family (`AF_*`).
     #[inline]
     fn family(&self) -> u8 {
-        self.fields().header.family
+        self.fixed_part().family
     }
 
     /// `RTN_*`: unicast, local, blackhole …
     #[inline]
     fn route_type(&self) -> u8 {
-        self.fields().header.kind
+        self.fixed_part().kind
     }
 
     /// Who made it (`RTPROT_*`).
     #[inline]
     fn protocol(&self) -> u8 {
-        self.fields().header.protocol
+        self.fixed_part().protocol
     }
 
     /// `RT_SCOPE_*`
     #[inline]
     fn scope(&self) -> u8 {
-        self.fields().header.scope
+        self.fixed_part().scope
     }
 
     /// Type of service filter.
     #[inline]
     fn tos(&self) -> u8 {
-        self.fields().header.tos
+        self.fixed_part().tos
     }
 
     /// `RTM_F_*` and `RTNH_F_*`.
     #[inline]
     fn flags(&self) -> RouteFlags {
-        RouteFlags::from_bits_retain(u32::from_ne_bytes(self.fields().header.flags))
+        RouteFlags::from_bits_retain(u32::from_ne_bytes(self.fixed_part().flags))
     }
 
     /// Routing table (`RTA_TABLE`, else the header's byte).
     #[inline]
     fn table(&self) -> u32 {
-        let fields = self.fields();
-        if fields.has(rta::TABLE) { fields.table } else { u32::from(fields.header.table) }
+        self.word(rta::TABLE).unwrap_or_else(|| u32::from(self.fixed_part().table))
     }
 
     /// Destination; the default route is a prefix of length 0. `None` where the family has no IP addresses (MPLS).
     #[inline]
     fn destination(&self) -> Option<IpNet> {
-        let fields = self.fields();
-        let address = match fields.ip(rta::DST) {
+        let header = self.fixed_part();
+        let address = match self.ip(rta::DST) {
             Some(address) => address,
-            None => addr::unspecified(fields.header.family)?,
+            None => addr::unspecified(header.family)?,
         };
-        addr::prefix(address, fields.header.dst_len)
+        addr::prefix(address, header.dst_len)
     }
 
     /// Source prefix of a source-specific route.
     #[inline]
     fn source(&self) -> Option<IpNet> {
-        let fields = self.fields();
-        addr::prefix(fields.ip(rta::SRC)?, fields.header.src_len)
+        addr::prefix(self.ip(rta::SRC)?, self.fixed_part().src_len)
     }
 
     /// Label of an MPLS route, 0 to 1,048,575.
@@ -351,50 +425,52 @@ pub trait RouteView: sealed::Parts {
     /// Gateway, of the route's family or (`RTA_VIA`) of another.
     #[inline]
     fn gateway(&self) -> Option<IpAddr> {
-        let fields = self.fields();
-        addr::ip(fields.bytes(rta::GATEWAY).get(..fields.gateway_len())?)
+        self.next_hop()
     }
 
     /// Whether the gateway is of another family than the route (`RTA_VIA`).
     #[inline]
     fn is_via(&self) -> bool {
-        self.fields().has(rta::VIA)
+        self.has(rta::VIA)
     }
 
     /// Preferred source address (`src`).
     #[inline]
     fn prefsrc(&self) -> Option<IpAddr> {
-        let fields = self.fields();
-        fields.ip(rta::PREFSRC)
+        self.ip(rta::PREFSRC)
     }
 
     optional! {
         /// Index of the incoming link (multicast, `route get`).
-        iif: u32 = IIF, |f| f.iif;
+        iif: u32 = word IIF;
         /// Index of the outgoing link.
-        oif: u32 = OIF, |f| f.oif;
+        oif: u32 = word OIF;
         /// Metric.
-        priority: u32 = PRIORITY, |f| f.priority;
+        priority: u32 = word PRIORITY;
         /// Firewall mark (`route get`).
-        mark: u32 = MARK, |f| f.mark;
+        mark: u32 = word MARK;
         /// Realm.
-        flow: u32 = FLOW, |f| f.flow;
+        flow: u32 = word FLOW;
         /// User (`route get`).
-        uid: u32 = UID, |f| f.uid;
+        uid: u32 = word UID;
         /// Id of the next hop object.
-        nhid: u32 = NH_ID, |f| f.nhid;
+        nhid: u32 = word NH_ID;
         /// Router preference (`ICMPV6_ROUTER_PREF_*`).
-        pref: u8 = PREF, |f| f.pref;
+        pref: u8 = byte PREF;
         /// Whether the TTL is propagated (MPLS).
-        ttl_propagate: u8 = TTL_PROPAGATE, |f| f.ttl_propagate;
+        ttl_propagate: u8 = byte TTL_PROPAGATE;
         /// IP protocol (`route get`).
-        ip_proto: u8 = IP_PROTO, |f| f.ip_proto;
+        ip_proto: u8 = byte IP_PROTO;
         /// Source port (`route get`).
-        sport: u16 = SPORT, |f| f.sport;
+        sport: u16 = port SPORT;
         /// Destination port (`route get`).
-        dport: u16 = DPORT, |f| f.dport;
-        /// Ages and expiry.
-        cacheinfo: CacheInfo = CACHEINFO, |f| f.cacheinfo;
+        dport: u16 = port DPORT;
+    }
+
+    /// Ages and expiry.
+    #[inline]
+    fn cacheinfo(&self) -> Option<CacheInfo> {
+        self.times()
     }
 
     /// Time until it expires, in `USER_HZ` (1/100 s); `None` is never.
@@ -445,7 +521,7 @@ pub trait RouteView: sealed::Parts {
     /// Whether it leads everywhere: a destination prefix of length 0.
     #[inline]
     fn is_default(&self) -> bool {
-        self.fields().header.dst_len == 0
+        self.fixed_part().dst_len == 0
     }
 
     /// The route's message, as a request to make it would have it: the same fields, metrics, hops and what is not
@@ -570,7 +646,7 @@ impl Route {
     /// The borrowed form.
     #[must_use]
     pub fn as_ref(&self) -> RouteRef<'_> {
-        RouteRef { fields: self.fields, attributes: sealed::Parts::rare_bytes(self) }
+        RouteRef(Form::Owned(&self.fields, sealed::Parts::rare_bytes(self)))
     }
 
     /// The fields in which two routes differ, as far as `compare` looks.

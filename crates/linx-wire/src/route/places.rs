@@ -1,0 +1,218 @@
+//! The pass over a route's attributes that only finds them: the borrowed form.
+//!
+//! It writes down where each attribute is, and reads it when asked: most of those who see a million routes look at two
+//! or three fields of each.
+
+use std::net::IpAddr;
+
+use super::fields::{Fields, RARE, Source, check, fault, is_word, misfit, rta, via};
+use super::route::{CacheInfo, ROUTE, RouteHeader};
+use crate::addr;
+use crate::attr::{Attrs, HEADER_LEN};
+use crate::error::{DecodeError, DecodeErrorKind, Result};
+
+/// Presence of this bit: the attributes are too long for places of 16 bits, so that each is searched for. No kernel
+/// sends such a route.
+const FAR: u32 = 1 << 31;
+
+/// A route's message, and where its attributes are.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    header: &'a RouteHeader,
+    attributes: &'a [u8],
+    /// Which attributes are there, by number; bit 0: others than fields.
+    present: u32,
+    at: [u16; 32],
+}
+
+/// The attributes whose payload is of four bytes, as bits.
+const fn words(width: usize) -> u32 {
+    let mut bits = 0;
+    let mut number = 0;
+    while number < 32 {
+        if is_word(number) || (width == 4 && is_address(number)) {
+            bits |= 1 << number;
+        }
+        number += 1;
+    }
+    bits
+}
+
+/// Those that are addresses of the route's family.
+const fn addresses() -> u32 {
+    1 << rta::DST | 1 << rta::SRC | 1 << rta::GATEWAY | 1 << rta::PREFSRC
+}
+
+const fn is_address(number: u16) -> bool {
+    addresses() >> number & 1 != 0
+}
+
+/// Whether an attribute is one of a set, all of whose numbers are below 32.
+#[inline(always)]
+fn among(set: u32, number: u16) -> bool {
+    number < 32 && set >> (number & 31) & 1 != 0
+}
+
+impl<'a> Places<'a> {
+    #[inline(always)]
+    pub(super) fn find(payload: &'a [u8]) -> Result<Self> {
+        let Ok((header, attributes)) = <RouteHeader as zerocopy::FromBytes>::ref_from_prefix(payload) else {
+            let kind = DecodeErrorKind::Truncated { needed: 12, have: payload.len() };
+            return Err(DecodeError::new(kind, 0));
+        };
+        let mut places = Self { header, attributes, present: 0, at: [0; 32] };
+        // One loop a width, so that each compares sizes with constants.
+        let outcome = match addr::address_len(header.family) {
+            Some(4) => places.fill::<4>(),
+            Some(_) => places.fill::<16>(),
+            None => places.fill::<0>(),
+        };
+        if let Err(error) = outcome {
+            return Err(error.at_base(12));
+        }
+        if places.present & (RARE | FAR) != 0 {
+            places.unusual()?;
+        }
+        Ok(places)
+    }
+
+    #[cold]
+    fn unusual(&self) -> Result<()> {
+        if !self.has_rare() {
+            return Ok(());
+        }
+        ROUTE.validate(self.attributes, self.header.family).map_err(|error| error.at_base(12))
+    }
+
+    /// The size of a word is a constant, so that the next attribute's place does not wait for it to be read.
+    #[inline(always)]
+    fn fill<const WIDTH: usize>(&mut self) -> Result<()> {
+        let whole = self.attributes.len();
+        let mut rest = self.attributes;
+        let mut present = if whole > usize::from(u16::MAX) { FAR } else { 0 };
+        loop {
+            let at = whole - rest.len();
+            if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<8>()
+                && u16::from_ne_bytes([l0, l1]) == 8
+                && let number = u16::from_ne_bytes([t0, t1])
+                && among(const { words(WIDTH) }, number)
+            {
+                present |= self.put(number, at);
+                rest = after;
+                continue;
+            }
+            if WIDTH == 16
+                && let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<20>()
+                && u16::from_ne_bytes([l0, l1]) == 20
+                && let number = u16::from_ne_bytes([t0, t1])
+                && among(addresses(), number)
+            {
+                present |= self.put(number, at);
+                rest = after;
+                continue;
+            }
+            let mut attrs = Attrs::new(rest);
+            let Some(attr) = attrs.step() else { break };
+            let number = attr.number();
+            match check::<WIDTH>(number, attr.payload) {
+                Ok(RARE) => present |= RARE,
+                Ok(_) => present |= self.put(number, at),
+                Err(_) => return Err(misfit(number, attr.payload.len(), at)),
+            }
+            rest = rest.get(attrs.offset()..).unwrap_or_default();
+        }
+        self.present = present;
+        if rest.is_empty() { Ok(()) } else { Err(fault(rest, whole - rest.len())) }
+    }
+
+    /// Writes down a place; returns the attribute's bit.
+    #[inline(always)]
+    fn put(&mut self, number: u16, at: usize) -> u32 {
+        if let Some(place) = self.at.get_mut(usize::from(number & 31)) {
+            *place = at as u16;
+        }
+        1 << (number & 31)
+    }
+
+    /// What begins with an attribute's payload; its size was checked.
+    #[inline(always)]
+    fn value(&self, number: u16) -> Option<&'a [u8]> {
+        if !self.has(number) {
+            return None;
+        }
+        if self.present & FAR != 0 {
+            return Attrs::new(self.attributes).last(number);
+        }
+        let at = usize::from(*self.at.get(usize::from(number & 31))?);
+        self.attributes.get(at + HEADER_LEN..)
+    }
+
+    /// An attribute's payload, its size as sent.
+    fn payload(&self, number: u16) -> Option<&'a [u8]> {
+        if self.has(number) { Attrs::new(self.attributes).last(number) } else { None }
+    }
+
+    #[inline]
+    pub(super) fn has_rare(&self) -> bool {
+        self.present & RARE != 0
+    }
+
+    #[inline]
+    pub(super) fn attributes(&self) -> &'a [u8] {
+        self.attributes
+    }
+}
+
+impl Source for Places<'_> {
+    #[inline]
+    fn header(&self) -> &RouteHeader {
+        self.header
+    }
+
+    #[inline]
+    fn has(&self, number: u16) -> bool {
+        self.present & (1 << (number & 31)) != 0
+    }
+
+    #[inline]
+    fn word(&self, number: u16) -> Option<u32> {
+        self.value(number)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
+    }
+
+    #[inline]
+    fn byte(&self, number: u16) -> Option<u8> {
+        self.value(number)?.first().copied()
+    }
+
+    #[inline]
+    fn port(&self, number: u16) -> Option<u16> {
+        self.value(number)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+    }
+
+    #[inline]
+    fn cacheinfo(&self) -> Option<CacheInfo> {
+        let bytes: &[u8; 32] = self.value(rta::CACHEINFO)?.first_chunk()?;
+        Some(zerocopy::transmute!(*bytes))
+    }
+
+    #[inline]
+    fn ip(&self, number: u16) -> Option<IpAddr> {
+        let value = self.value(number)?;
+        match addr::address_len(self.header.family)? {
+            4 => value.first_chunk::<4>().map(|bytes| IpAddr::from(*bytes)),
+            _ => value.first_chunk::<16>().map(|bytes| IpAddr::from(*bytes)),
+        }
+    }
+
+    #[inline]
+    fn gateway(&self) -> Option<IpAddr> {
+        if self.has(rta::GATEWAY) {
+            return self.ip(rta::GATEWAY);
+        }
+        if self.has(rta::VIA) { addr::ip(via(self.payload(rta::VIA)?)?.1) } else { None }
+    }
+
+    fn fields(&self) -> Fields {
+        Fields::of(self.header, self.attributes)
+    }
+}
