@@ -7,6 +7,7 @@ pub mod ip;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod names;
+pub mod namespaces;
 mod seg6;
 pub mod text;
 pub mod words;

@@ -22,7 +22,7 @@ use linx::author::{Attach, Author, Authors, Certainty, Question};
 use linx_sys::{Group, Netns, Protocol, RecvBuf, Socket};
 use linx_wire::attr::Attrs;
 use linx_wire::header::Messages;
-use netns_guard::TestNetns;
+use netns_guard::{Running, TestNetns};
 
 const NEWROUTE: u16 = 24;
 const DST: u16 = 1;
@@ -311,7 +311,7 @@ fn a_child_in_another_pid_namespace_is_itself_or_nobody() {
         }
 
         // Worse: one of the same number lives on the host, in the same network namespace.
-        let mut decoy = guard.spawn("sleep", &["600"]);
+        let decoy = guard.spawn("sleep", &["600"]);
         let last = "/proc/sys/kernel/ns_last_pid";
         if !std::path::Path::new(last).exists() {
             eprintln!("SKIPPED: no {last}: a pid cannot be chosen");
@@ -324,8 +324,6 @@ fn a_child_in_another_pid_namespace_is_itself_or_nobody() {
             assert!(author.is(decoy.id()), "{author:?}");
             assert_ne!(author.pid, Some(decoy.id()), "the decoy is blamed: {author:?}");
         }
-        decoy.kill().unwrap();
-        decoy.wait().unwrap();
     }
 }
 
@@ -339,7 +337,7 @@ fn a_reused_pid_is_no_author() {
         let before = linx_sys::boottime();
         // Start times are told in ticks.
         std::thread::sleep(Duration::from_millis(30));
-        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let child = Running::new(Command::new("sleep").arg("600"), "sleep");
         let author = authors.resolve(&netns, cookie, child.id(), before);
         assert!(author.is(child.id()) && !author.is_known(), "{author:?}");
         // Long enough for "nobody" not to be believed any more: the control of the control.
@@ -348,8 +346,6 @@ fn a_reused_pid_is_no_author() {
         if !has_nested {
             eprintln!("SKIPPED: containers share this namespace, so that a mere pid proves nothing");
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 }
 

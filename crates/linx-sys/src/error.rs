@@ -95,7 +95,7 @@ impl Error {
 
     /// Names the thing that the operation was about.
     #[must_use]
-    pub(crate) fn about(mut self, subject: impl Into<String>) -> Self {
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into().into_boxed_str());
         self
     }

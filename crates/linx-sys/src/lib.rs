@@ -34,7 +34,7 @@ pub use caps::{Capabilities, Capability, drop_capabilities_except};
 pub use connector::{Comm, ProcConnector, ProcEvent, ProcEvents, ProcNotice};
 pub use error::{Error, ErrorKind, Result, errno_text};
 pub use mount::MountWatch;
-pub use netns::{NETNS_DIR, Netns, NetnsOrigin};
+pub use netns::{NETNS_DIR, Netns, NetnsOrigin, netns_cookies};
 pub use options::MemInfo;
 pub use poll::{PollSet, Wake, first_readable, wait_readable};
 pub use process::{

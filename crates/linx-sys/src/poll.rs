@@ -3,11 +3,11 @@
 //! Source: `poll(2)`, `epoll(7)`, `eventfd(2)`. Signals that interrupt a wait (EINTR) do not shorten it.
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll};
 use rustix::io::Errno;
 
@@ -71,7 +71,6 @@ pub fn first_readable(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Resu
 /// Take a descriptor out before closing it: the kernel forgets it by itself only if no copy of it is open.
 pub struct PollSet {
     epoll: OwnedFd,
-    events: Vec<epoll::Event>,
     tokens: Vec<u64>,
 }
 
@@ -82,7 +81,7 @@ impl PollSet {
     /// EMFILE, ENFILE, ENOMEM.
     pub fn new() -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| Error::os("open an epoll", e))?;
-        Ok(Self { epoll, events: Vec::with_capacity(BATCH), tokens: Vec::with_capacity(BATCH) })
+        Ok(Self { epoll, tokens: Vec::with_capacity(BATCH) })
     }
 
     /// Adds `fd`; [`wait`](Self::wait) answers `token` when it is readable or has an error to report.
@@ -110,15 +109,16 @@ impl PollSet {
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<&[u64]> {
         let until = Until::after(timeout);
         self.tokens.clear();
-        loop {
-            self.events.clear();
-            match epoll::wait(&self.epoll, spare_capacity(&mut self.events), until.remaining().as_ref()) {
-                Ok(_) => break,
+        // Not kept between calls: an event can hold a pointer, which would tie the set to one thread.
+        let mut events = [const { MaybeUninit::uninit() }; BATCH];
+        let ready = loop {
+            match epoll::wait(&self.epoll, &mut events, until.remaining().as_ref()) {
+                Ok((ready, _)) => break ready,
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(Error::os("wait for file descriptors", e)),
             }
-        }
-        self.tokens.extend(self.events.iter().map(|event| event.data.u64()));
+        };
+        self.tokens.extend(ready.iter().map(|event| event.data.u64()));
         Ok(&self.tokens)
     }
 }
@@ -224,6 +224,12 @@ mod tests {
                 seen.insert(token);
             }
         }
+    }
+
+    #[test]
+    fn a_set_crosses_threads() {
+        fn check<T: Send + 'static>() {}
+        check::<PollSet>();
     }
 
     #[test]

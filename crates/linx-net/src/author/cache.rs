@@ -90,10 +90,8 @@ impl Executions {
     fn end(&mut self, pid: u32, at: Duration, which: impl Fn(&Execution) -> bool) -> bool {
         let mut any = false;
         for id in self.by_pid.get(&pid).into_iter().flatten() {
-            if let Some(execution) = self.by_id.get_mut(id)
-                && execution.ended.is_none()
-                && which(execution)
-            {
+            let running = self.by_id.get_mut(id).filter(|e| e.ended.is_none());
+            if let Some(execution) = running.filter(|e| which(e)) {
                 execution.ended = Some(at);
                 self.ended.push_back(*id);
                 any = true;

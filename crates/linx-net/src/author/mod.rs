@@ -31,7 +31,7 @@ mod attach;
 mod cache;
 mod feed;
 mod memo;
-mod parse;
+pub(crate) mod parse;
 mod procfs;
 mod resolve;
 mod show;

@@ -256,10 +256,8 @@ impl Core {
     }
 
     fn task(&self, tid: u32, comm: &[u8], seen: Duration) -> Option<Arc<Facts>> {
-        if let Some((stat, pid)) = self.procfs.thread(tid)
-            && stat.comm == comm
-            && stat.start <= seen
-        {
+        let thread = self.procfs.thread(tid).filter(|(stat, _)| stat.comm == comm && stat.start <= seen);
+        if let Some((stat, pid)) = thread {
             let now = self.procfs.now(pid).filter(|now| now.stat.start <= stat.start)?;
             return Some(self.with_what_was_heard(now, seen));
         }

@@ -52,17 +52,36 @@ impl TestNetns {
     }
 
     /// A program that runs inside; returns once it has been executed there.
-    pub fn spawn(&self, program: &str, args: &[&str]) -> Child {
-        let child = Command::new("ip")
-            .args(["netns", "exec", &self.0, program])
-            .args(args)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+    pub fn spawn(&self, program: &str, args: &[&str]) -> Running {
         // `ip netns exec` enters and then becomes the program, with the same pid.
-        let comm = format!("/proc/{}/comm", child.id());
+        Running::new(Command::new("ip").args(["netns", "exec", &self.0, program]).args(args), program)
+    }
+}
+
+/// A program that runs until this is dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Returns once the process has become `program`.
+    pub fn new(command: &mut Command, program: &str) -> Self {
+        // It must not hold open what the test prints to, also when the test fails.
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Self(child);
+        let comm = format!("/proc/{}/comm", running.id());
         until("the program runs", || std::fs::read_to_string(&comm).is_ok_and(|c| c.trim() == program));
-        child
+        running
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
