@@ -55,7 +55,11 @@ impl RecvBuf {
         &mut self.bytes
     }
 
-    pub(crate) fn filled(&self, length: usize) -> &[u8] {
+    /// The first `length` bytes: the datagram that was received last, whose length [`Received::bytes`] told. For those
+    /// who cannot hold on to the borrow until they are done with it.
+    #[inline]
+    #[must_use]
+    pub fn filled(&self, length: usize) -> &[u8] {
         self.bytes.get(..length).unwrap_or(&self.bytes)
     }
 }
