@@ -38,6 +38,7 @@ mod json {
     use serde::ser::{Serialize, SerializeStruct, Serializer};
 
     use super::super::{Author, Container, Parent};
+    use crate::forms::value::hex;
 
     /// Text as it is where it is UTF-8, else escaped.
     fn readable(bytes: &[u8]) -> Cow<'_, str> {
@@ -64,8 +65,7 @@ mod json {
         if std::str::from_utf8(value).is_ok() {
             return Ok(());
         }
-        let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
-        out.serialize_field(keys.1, &hex)
+        out.serialize_field(keys.1, &hex(value))
     }
 
     impl Serialize for Author {
@@ -80,6 +80,10 @@ mod json {
             if !self.cmdline.is_empty() {
                 let words: Vec<_> = self.cmdline.iter().map(|word| readable(word)).collect();
                 out.serialize_field("cmdline", &words)?;
+                if self.cmdline.iter().any(|word| std::str::from_utf8(word).is_err()) {
+                    let digits: Vec<_> = self.cmdline.iter().map(|word| hex(word)).collect();
+                    out.serialize_field("cmdline_hex", &digits)?;
+                }
             }
             maybe(&mut out, "uid", self.uid)?;
             maybe(&mut out, "loginuid", self.loginuid)?;
@@ -143,7 +147,7 @@ mod tests {
         let mut text = Vec::new();
         crate::json::append(&mut text, &somebody()).unwrap();
         let expected = concat!(
-            r#"{"portid":7,"pid":7,"comm":"i\\x1bp\\xff","comm_hex":"691b70ff","cmdline":["ip","\\xfe"],"#,
+            r#"{"portid":7,"pid":7,"comm":"i\\x1bp\\xff","comm_hex":"691b70ff","cmdline":["ip","\\xfe"],"cmdline_hex":["6970","fe"],"#,
             r#""parent":{"pid":1,"comm":"init"},"certainty":"likely"}"#
         );
         assert_eq!(String::from_utf8(text).unwrap(), expected);

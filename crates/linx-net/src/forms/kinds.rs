@@ -125,17 +125,25 @@ const BOOL_OPTIONS: &[Field] = &[
     int("mcast_vlan_snooping", "IFLA_BR_MULTI_BOOLOPT"),
     int("mst_enabled", "IFLA_BR_MULTI_BOOLOPT"),
     int("mdb_offload_fail_notification", "IFLA_BR_MULTI_BOOLOPT"),
+    int("fdb_local_vlan_0", "IFLA_BR_MULTI_BOOLOPT"),
     text("bool_options", "IFLA_BR_MULTI_BOOLOPT"),
 ];
 
 /// `struct br_boolopt_multi`: each option that the kernel knows.
 fn bool_options(given: &Given<'_>) -> Pairs {
     let (value, mask) = (given.u32(0), given.u32(4));
-    let names = ["no_linklocal_learn", "mcast_vlan_snooping", "mst_enabled", "mdb_offload_fail_notification"];
+    let names = [
+        "no_linklocal_learn",
+        "mcast_vlan_snooping",
+        "mst_enabled",
+        "mdb_offload_fail_notification",
+        "fdb_local_vlan_0",
+    ];
     let known = names.into_iter().enumerate().filter(|(bit, _)| mask >> bit & 1 != 0);
     let mut pairs: Pairs = known.map(|(bit, name)| (name, Value::Unsigned(value >> bit & 1))).collect();
-    if mask >> names.len() != 0 {
-        pairs.push(("bool_options", Value::Text(format!("{value:#x}/{mask:#x}").into())));
+    let rest = mask >> names.len() << names.len();
+    if rest != 0 {
+        pairs.push(("bool_options", Value::Text(format!("{:#x}/{rest:#x}", value & rest).into())));
     }
     pairs
 }

@@ -93,6 +93,8 @@ impl<'a> Nest<'a> {
             None => forms::key(entry),
         };
         match entry.shape {
+            // An empty nest says nothing: of a link, that no clock pin is behind it.
+            Shape::Nested(_) if payload.is_empty() => Ok(()),
             Shape::Name => {
                 let name = Name::from_payload(payload).as_bytes();
                 map.serialize_entry(key, &*readable(Name::new(name)))?;

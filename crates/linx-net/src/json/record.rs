@@ -5,13 +5,15 @@ use std::time::SystemTime;
 
 use linx_wire::Kind;
 use linx_wire::route::ObjectRef;
-use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::fields::Hex;
 use super::write::{append, append_number, append_string, pretty};
 use super::{Body, rfc3339};
+use crate::author::Container;
 use crate::ip::Text;
 use crate::names::Context;
+use crate::namespaces::Namespace;
 use crate::words;
 
 /// What a line says of its object.
@@ -38,38 +40,18 @@ impl Op {
     }
 }
 
-/// The container that a namespace belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Container {
-    /// What runs it: `docker`, `containerd` …
-    pub runtime: Option<String>,
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: Option<String>,
-    /// The image that it was made from.
-    pub image: Option<String>,
-}
-
-impl Serialize for Container {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("container", 4)?;
-        let fields = [("runtime", &self.runtime), ("name", &self.name), ("image", &self.image)];
-        out.serialize_field("id", &self.id)?;
-        for (key, value) in fields {
-            if let Some(value) = value {
-                out.serialize_field(key, value)?;
-            }
-        }
-        out.end()
-    }
-}
-
 /// A namespace as it stands on each line: `{"name":"host","cookie":3,"path":…,"container":…}`, rendered once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetnsTag(Vec<u8>);
 
 impl NetnsTag {
+    /// That of a namespace that was found.
+    #[must_use]
+    pub fn of(namespace: &Namespace) -> Self {
+        let cookie = namespace.cookie.unwrap_or_default();
+        Self::new(&namespace.name, cookie, namespace.path.as_deref(), namespace.container.as_ref())
+    }
+
     /// Renders it. `cookie` is `SO_NETNS_COOKIE`, the namespace's identity; 0 where the kernel cannot tell it.
     #[must_use]
     pub fn new(name: &str, cookie: u64, path: Option<&Path>, container: Option<&Container>) -> Self {
@@ -451,12 +433,11 @@ mod tests {
 
     #[test]
     fn a_namespace_is_its_envelope_and_an_author_any_json() {
-        let container =
-            Container { runtime: Some("docker".into()), id: "9f3c".into(), ..Container::default() };
-        let netns = NetnsTag::new("do\x1bcker", 7, Some(Path::new("/run/netns/a")), Some(&container));
+        let netns = NetnsTag::new("do\x1bcker", 7, Some(Path::new("/run/netns/a")), None);
         let head = Head::new(EPOCH, &netns, Op::New);
         let text = line(|records, out| records.namespace(out, &head));
-        let expected = r#""netns":{"name":"do\u001bcker","cookie":7,"path":"/run/netns/a","container":{"id":"9f3c","runtime":"docker"}},"op":"new","kind":"netns"}"#;
+        let expected =
+            r#""netns":{"name":"do\u001bcker","cookie":7,"path":"/run/netns/a"},"op":"new","kind":"netns"}"#;
         assert!(text.trim_end().ends_with(expected), "{text}");
         let author = std::collections::BTreeMap::from([("portid", 7)]);
         let head = head.key("k").overlap(true).author(Some(&author));

@@ -234,7 +234,8 @@ fn metrics(line: &mut Line, metrics: Metrics<'_>) {
             (_, None) => continue,
         };
         line.word(key);
-        if locked & bit != 0 {
+        // ip locks this one unasked, and does not take the word.
+        if locked & bit != 0 && *key != "rto_min" {
             line.word("lock");
         }
         line.word(&text);

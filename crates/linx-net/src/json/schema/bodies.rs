@@ -469,6 +469,25 @@ pub(super) const ENCAPS: &[Field] = &[
     UNKNOWN,
 ];
 
+/// A container.
+const CONTAINER: Field = field(
+    "container",
+    Type::Object(&[
+        field("id", Type::Text, "/proc/PID/cgroup", "", "its whole id, or its name"),
+        field(
+            "runtime",
+            Type::Text,
+            "/proc/PID/cgroup",
+            "docker containerd podman crio lxc nspawn",
+            "what made it",
+        ),
+        field("pod", Type::Text, "/proc/PID/cgroup", "", "uid of its Kubernetes pod"),
+    ]),
+    "/proc/PID/cgroup",
+    "",
+    "the container that it belongs to",
+);
+
 /// Who made a change: `author`.
 pub(super) const AUTHOR: &[Field] = &[
     field("portid", Type::Int, "nlmsghdr.nlmsg_pid", "", "netlink port of the requester"),
@@ -489,7 +508,7 @@ pub(super) const AUTHOR: &[Field] = &[
     field("login", Type::Text, "the user database", "", "name of that user"),
     field("session", Type::Int, "/proc/PID/sessionid", "", "audit session"),
     field("unit", Type::Text, "/proc/PID/cgroup", "", "systemd unit"),
-    field("container", Type::Text, "/proc/PID/cgroup", "", "container id"),
+    CONTAINER,
     field(
         "parent",
         Type::Object(&[
@@ -508,18 +527,7 @@ pub(super) const NETNS: &[Field] = &[
     field("name", Type::Text, "", "host, self, a name, pid:N", "its name"),
     field("cookie", Type::Int, "SO_NETNS_COOKIE", "", "its identity until the next boot"),
     field("path", Type::Name, "/run/netns and the like", "", "where it is mounted"),
-    field(
-        "container",
-        Type::Object(&[
-            field("id", Type::Text, "/proc/PID/cgroup", "", ""),
-            field("runtime", Type::Text, "/proc/PID/cgroup", "docker containerd crio podman …", ""),
-            field("name", Type::Text, "the runtime", "", ""),
-            field("image", Type::Text, "the runtime", "", ""),
-        ]),
-        "",
-        "",
-        "the container that it belongs to",
-    ),
+    CONTAINER,
 ];
 
 const KINDS: Field =

@@ -1,0 +1,15 @@
+//! Objects of a real kernel as JSON and as text, against `ip -j -d`, `bridge -j -d` and `ip route add`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
+#![allow(missing_docs)]
+
+mod dump;
+mod hostile;
+mod oracle;
+mod paste;
+mod schema;
