@@ -1,0 +1,20 @@
+//! The commands, one a file.
+
+mod list;
+mod netns;
+mod pages;
+mod route_get;
+
+use crate::args::{Command, Global};
+use crate::error::Outcome;
+
+/// Runs a command.
+pub(crate) fn run(command: &Command, global: &Global) -> Outcome {
+    let outcome = match command {
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
+        Command::List(args) => list::run(args, global),
+        Command::Netns(_) => netns::run(global),
+    };
+    outcome.map_err(|failure| failure.of(command.name()))
+}

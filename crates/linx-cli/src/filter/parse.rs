@@ -1,0 +1,367 @@
+//! Words to objects and conditions.
+
+use std::ffi::{OsStr, OsString};
+use std::iter::Peekable;
+use std::os::unix::ffi::OsStrExt;
+
+use super::{Filter, LinkWord, Selector, Term, Test, prefix};
+use crate::error::{Failure, Outcome, quoted};
+use crate::object::Object;
+use crate::suggest;
+
+/// What the words after a command's name ask for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Query {
+    /// The objects that were named, in this order, each once; empty when none was.
+    pub(crate) objects: Vec<Object>,
+    /// `all` stood there.
+    pub(crate) all: bool,
+    pub(crate) filter: Filter,
+}
+
+impl Query {
+    /// The objects: those named, else all, in the order in which state is printed.
+    pub(crate) fn kinds(&self) -> Vec<Object> {
+        if self.objects.is_empty() || self.all { Object::ALL.to_vec() } else { self.objects.clone() }
+    }
+
+    /// The command with its objects, for messages: `list route`.
+    pub(crate) fn operation(&self, command: &str) -> String {
+        let mut text = command.to_owned();
+        for object in &self.objects {
+            text += " ";
+            text += object.word();
+        }
+        text
+    }
+}
+
+/// Names and numbers that a machine knows.
+pub(crate) trait Known {
+    /// A routing table by name or number, else the known names.
+    fn table(&self, word: &str) -> Result<u32, Vec<String>>;
+    /// A routing protocol, by name or number.
+    fn protocol(&self, word: &str) -> Result<u32, Vec<String>>;
+    /// A protocol of addresses, by name or number.
+    fn address_protocol(&self, word: &str) -> Result<u32, Vec<String>>;
+    /// A group of links.
+    fn group(&self, word: &str) -> Result<u32, Vec<String>>;
+}
+
+/// Words that begin a condition. An abbreviation is the first that begins with it, as with ip.
+const FILTERS: [&str; 10] =
+    ["dev", "table", "protocol", "to", "master", "type", "group", "by", "op", "cause"];
+
+/// Operations of records.
+const OPERATIONS: [&str; 3] = ["new", "del", "list"];
+
+/// Parses what stands behind the name of `command`. Link names stay words: whether they exist is the namespace's.
+///
+/// # Errors
+/// A usage error of the command with its objects, that names the word.
+pub(crate) fn parse(command: &str, words: &[OsString], known: &dyn Known) -> Outcome<Query> {
+    let mut query = Query::default();
+    let mut words = words.iter().map(OsString::as_os_str).peekable();
+    while let Some(word) = words.peek().copied() {
+        match (object(word), word.to_str()) {
+            (Some(object), _) => {
+                if !query.objects.contains(&object) {
+                    query.objects.push(object);
+                }
+            }
+            (None, Some("all")) => query.all = true,
+            _ => break,
+        }
+        words.next();
+    }
+    match conditions(words, &query, known) {
+        Ok(filter) => Ok(Query { filter, ..query }),
+        Err(failure) => Err(failure.of(&query.operation(command))),
+    }
+}
+
+fn conditions<'a>(
+    mut words: Peekable<impl Iterator<Item = &'a OsStr>>,
+    query: &Query,
+    known: &dyn Known,
+) -> Outcome<Filter> {
+    let mut filter = Filter::default();
+    while let Some(word) = words.next() {
+        if word == "and" && !filter.is_empty() && words.peek().is_some() {
+            continue;
+        }
+        let not = word == "not";
+        let word = match (not, words.peek()) {
+            (false, _) => word,
+            (true, Some(_)) => words.next().unwrap_or_default(),
+            (true, None) => return Err(Failure::usage("\"not\" wants a condition behind it")),
+        };
+        let Some(name) = filter_word(word) else { return Err(stranger(word, query, not)) };
+        let mut value = || words.next().ok_or_else(|| missing(name));
+        let test = condition(name, &mut value, known)?;
+        filter.terms.push(Term { not, word: name, test });
+    }
+    Ok(filter)
+}
+
+fn object(word: &OsStr) -> Option<Object> {
+    let word = word.to_str()?;
+    // A whole filter word is not an abbreviation of an object.
+    if FILTERS.contains(&word) || matches!(word, "not" | "all") { None } else { Object::parse(word) }
+}
+
+fn filter_word(word: &OsStr) -> Option<&'static str> {
+    let word = word.to_str().filter(|word| !word.is_empty())?;
+    FILTERS
+        .iter()
+        .find(|name| **name == word)
+        .or_else(|| FILTERS.iter().find(|name| name.starts_with(word)))
+        .copied()
+}
+
+fn missing(name: &str) -> Failure {
+    let what = match name {
+        "dev" | "master" => "the name of a link",
+        "table" => "a routing table",
+        "protocol" => "a protocol",
+        "to" => "a prefix",
+        "type" => "a kind of link or type of route",
+        "group" => "a group of links",
+        "by" => "a command, pid, login, unit or container",
+        "op" => "new or del",
+        _ => "a value",
+    };
+    Failure::usage(format!("\"{name}\" wants {what} behind it"))
+}
+
+/// A word that is neither an object nor the beginning of a condition.
+fn stranger(word: &OsStr, query: &Query, not: bool) -> Failure {
+    let text = word.to_string_lossy();
+    let known = FILTERS.into_iter().chain(["not", "proto"]);
+    if query.objects.is_empty() && !query.all && !not {
+        let failure = Failure::usage(format!("{} is neither an object nor a filter", quoted(word)));
+        return match Object::nearest(&text).or_else(|| suggest::nearest(&text, known)) {
+            Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
+            None => failure.remedy(format!("objects are {} and all", Object::list())),
+        };
+    }
+    let failure = Failure::usage(format!("{} is not a filter", quoted(word)));
+    match suggest::nearest(&text, known).or_else(|| Object::nearest(&text)) {
+        Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
+        None if text.parse::<std::net::IpAddr>().is_ok() || text.contains('/') => {
+            failure.remedy(format!("did you mean \"to {}\"?", linx_wire::name::Name::new(word.as_bytes())))
+        }
+        None => failure.remedy("filters are dev, master, type, group, table, proto, to, by and op"),
+    }
+}
+
+fn condition<'a>(
+    name: &'static str,
+    value: &mut dyn FnMut() -> Outcome<&'a OsStr>,
+    known: &dyn Known,
+) -> Outcome<Test> {
+    let word = value()?;
+    Ok(match name {
+        "dev" => Test::Dev(link(word)?),
+        "master" => Test::Master(link(word)?),
+        "to" => to(word, value)?,
+        "type" => Test::Type(text(word)?.to_owned()),
+        "by" => Test::By(text(word)?.to_owned()),
+        "table" => match text(word)? {
+            "all" => Test::Table(None),
+            word => Test::Table(Some(look_up("routing table", word, known.table(word))?)),
+        },
+        "group" => {
+            let word = text(word)?;
+            Test::Group(look_up("group", word, known.group(word))?)
+        }
+        "protocol" => {
+            let word = text(word)?;
+            match (known.protocol(word), known.address_protocol(word)) {
+                (Err(mut names), Err(more)) => {
+                    names.extend(more);
+                    return Err(unknown("protocol", word, names));
+                }
+                (route, address) => Test::Proto { route: route.ok(), address: address.ok() },
+            }
+        }
+        "op" => {
+            let word = text(word)?;
+            match OPERATIONS.into_iter().find(|operation| *operation == word) {
+                Some(operation) => Test::Op(operation.to_owned()),
+                None => {
+                    return Err(Failure::usage(format!("no operation {}", quoted(word))).remedy("new or del"));
+                }
+            }
+        }
+        // `cause` tells why a mirror changed; what the kernel says of one change has no cause.
+        _ => return Err(Failure::usage("\"cause\" filters what watch prints")),
+    })
+}
+
+fn link(word: &OsStr) -> Outcome<LinkWord> {
+    if word.is_empty() {
+        return Err(Failure::usage("\"\" is not the name of a link"));
+    }
+    Ok(LinkWord(word.as_bytes().to_vec()))
+}
+
+fn text(word: &OsStr) -> Outcome<&str> {
+    word.to_str()
+        .filter(|word| !word.is_empty())
+        .ok_or_else(|| Failure::usage(format!("{} is not a word", quoted(word))))
+}
+
+fn to<'a>(word: &'a OsStr, value: &mut dyn FnMut() -> Outcome<&'a OsStr>) -> Outcome<Test> {
+    let selector = match word.to_str() {
+        Some("root") => Selector::Root,
+        Some("match") => Selector::Match,
+        Some("exact") => Selector::Exact,
+        _ => return Ok(Test::To(Selector::Plain, prefix::parse(&word.to_string_lossy())?)),
+    };
+    Ok(Test::To(selector, prefix::parse(&value()?.to_string_lossy())?))
+}
+
+fn look_up(what: &str, word: &str, found: Result<u32, Vec<String>>) -> Outcome<u32> {
+    found.map_err(|names| unknown(what, word, names))
+}
+
+fn unknown(what: &str, word: &str, names: Vec<String>) -> Failure {
+    let file = match what {
+        "routing table" => "rt_tables",
+        "group" => "group",
+        _ => "rt_protos",
+    };
+    let failure = Failure::usage(format!("no {what} {}", quoted(word)));
+    match suggest::nearest(word, names) {
+        Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
+        None => failure.remedy(format!("names are in /etc/iproute2/{file}; a number works too")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Few;
+
+    impl Known for Few {
+        fn table(&self, word: &str) -> Result<u32, Vec<String>> {
+            match word {
+                "main" => Ok(254),
+                "local" => Ok(255),
+                _ => word.parse().map_err(|_| vec!["main".into(), "local".into()]),
+            }
+        }
+        fn protocol(&self, word: &str) -> Result<u32, Vec<String>> {
+            match word {
+                "kernel" => Ok(2),
+                "bird" => Ok(12),
+                _ => word.parse().map_err(|_| vec!["kernel".into(), "bird".into()]),
+            }
+        }
+        fn address_protocol(&self, word: &str) -> Result<u32, Vec<String>> {
+            if word == "kernel_ll" { Ok(3) } else { Err(vec!["kernel_ll".into()]) }
+        }
+        fn group(&self, word: &str) -> Result<u32, Vec<String>> {
+            if word == "default" { Ok(0) } else { Err(vec!["default".into()]) }
+        }
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').filter(|word| !word.is_empty()).map(OsString::from).collect()
+    }
+
+    fn query(line: &str) -> Query {
+        parse("list", &words(line), &Few).unwrap()
+    }
+
+    fn why(line: &str) -> String {
+        parse("list", &words(line), &Few).unwrap_err().text().unwrap()
+    }
+
+    fn term(test: Test) -> impl Fn(&Term) -> bool {
+        move |term| !term.not && term.test == test
+    }
+
+    #[test]
+    fn objects_come_first_each_once() {
+        assert_eq!(query("r addr route").objects, [Object::Route, Object::Address]);
+        assert_eq!(query("").kinds().len(), 7);
+        assert_eq!(query("all").kinds().len(), 7);
+        assert_eq!(query("route dev link").objects, [Object::Route]);
+        assert_eq!(query("ru r").operation("list"), "list rule route");
+    }
+
+    #[test]
+    fn conditions_and_their_negations() {
+        let query = query("r not proto kernel and table main dev eth0 not to root 10/8 to default");
+        let terms = &query.filter.terms;
+        assert!(terms[0].not && terms[0].test == Test::Proto { route: Some(2), address: None });
+        assert!(term(Test::Table(Some(254)))(&terms[1]));
+        assert!(term(Test::Dev(LinkWord(b"eth0".to_vec())))(&terms[2]));
+        assert!(terms[3].not && matches!(&terms[3].test, Test::To(Selector::Root, nets) if nets.len() == 1));
+        assert!(matches!(&terms[4].test, Test::To(Selector::Plain, nets) if nets.len() == 2));
+        assert_eq!(query.filter.only_table(), Some(254));
+        assert!(query.filter.names_table());
+    }
+
+    #[test]
+    fn a_value_may_look_like_anything() {
+        let query = query("l dev link type table by not op del");
+        assert_eq!(query.objects, [Object::Link]);
+        assert!(term(Test::Dev(LinkWord(b"link".to_vec())))(&query.filter.terms[0]));
+        assert!(term(Test::Type("table".to_owned()))(&query.filter.terms[1]));
+        assert!(term(Test::By("not".to_owned()))(&query.filter.terms[2]));
+    }
+
+    #[test]
+    fn abbreviated_conditions() {
+        let query = query("r t all p bird ty blackhole d lo m br0 g default");
+        let words: Vec<_> = query.filter.terms.iter().map(|term| term.word).collect();
+        assert_eq!(words, ["table", "protocol", "type", "dev", "master", "group"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (line, text) in [
+            ("ruote", "linx: list: \"ruote\" is neither an object nor a filter; did you mean \"route\"?"),
+            (
+                "xyz",
+                "linx: list: \"xyz\" is neither an object nor a filter; objects are nsid, link, address, neigh, rule, nexthop, route and all",
+            ),
+            (
+                "route eth0",
+                "linx: list route: \"eth0\" is not a filter; filters are dev, master, type, group, table, proto, to, by and op",
+            ),
+            (
+                "route 10.0.0.0/8",
+                "linx: list route: \"10.0.0.0/8\" is not a filter; did you mean \"to 10.0.0.0/8\"?",
+            ),
+            ("route tabel main", "linx: list route: \"tabel\" is not a filter; did you mean \"table\"?"),
+            ("route table mian", "linx: list route: no routing table \"mian\"; did you mean \"main\"?"),
+            (
+                "route table x\x1b",
+                "linx: list route: no routing table \"x\\x1b\"; names are in /etc/iproute2/rt_tables; a number works too",
+            ),
+            ("route proto brid", "linx: list route: no protocol \"brid\"; did you mean \"bird\"?"),
+            (
+                "link group gold",
+                "linx: list link: no group \"gold\"; names are in /etc/iproute2/group; a number works too",
+            ),
+            ("route dev", "linx: list route: \"dev\" wants the name of a link behind it"),
+            ("route not", "linx: list route: \"not\" wants a condition behind it"),
+            ("route to root", "linx: list route: \"to\" wants a prefix behind it"),
+            (
+                "route to 10.0.0.0/33",
+                "linx: list route: \"10.0.0.0/33\" is not a prefix: an IPv4 length is 0 to 32",
+            ),
+            ("route op added", "linx: list route: no operation \"added\"; new or del"),
+            ("route cause event", "linx: list route: \"cause\" filters what watch prints"),
+        ] {
+            assert_eq!(why(line), text, "{line}");
+        }
+        let by = query("route by bird").filter.without_changes().unwrap_err().text().unwrap();
+        assert_eq!(by, "linx: \"by\" filters changes, and a list has none; use it with monitor");
+    }
+}

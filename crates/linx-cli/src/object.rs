@@ -1,0 +1,100 @@
+//! The kinds of objects that a command may name, by ip's words and their abbreviations.
+
+use crate::suggest;
+
+/// A kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Object {
+    Link,
+    Address,
+    Route,
+    Neigh,
+    Rule,
+    NextHop,
+    NsId,
+}
+
+/// Words and what they mean. An abbreviation is the first word here that begins with it, as with ip: `r` is
+/// route, `ru` rule, `n` neigh, `nex` nexthop.
+const WORDS: &[(&str, Object)] = &[
+    ("link", Object::Link),
+    ("address", Object::Address),
+    ("route", Object::Route),
+    ("rule", Object::Rule),
+    ("neigh", Object::Neigh),
+    ("neighbor", Object::Neigh),
+    ("neighbour", Object::Neigh),
+    ("nexthop", Object::NextHop),
+    ("nsid", Object::NsId),
+    // The plurals that people type, and Linx's library uses.
+    ("links", Object::Link),
+    ("addresses", Object::Address),
+    ("routes", Object::Route),
+    ("rules", Object::Rule),
+    ("neighbors", Object::Neigh),
+    ("neighbours", Object::Neigh),
+    ("nexthops", Object::NextHop),
+    ("nsids", Object::NsId),
+];
+
+impl Object {
+    /// Every kind, in the order in which state is printed: what others refer to comes first.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::NsId, Self::Link, Self::Address, Self::Neigh, Self::Rule, Self::NextHop, Self::Route];
+
+    /// What a word or an abbreviation means.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        if word.is_empty() {
+            return None;
+        }
+        WORDS.iter().find(|(whole, _)| whole.starts_with(word)).map(|(_, object)| *object)
+    }
+
+    /// The word nearest to one that is not known.
+    pub(crate) fn nearest(word: &str) -> Option<String> {
+        suggest::nearest(word, WORDS.iter().map(|(word, _)| word))
+    }
+
+    /// Its word: the kind in JSON and in lines for people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Address => "address",
+            Self::Route => "route",
+            Self::Neigh => "neigh",
+            Self::Rule => "rule",
+            Self::NextHop => "nexthop",
+            Self::NsId => "nsid",
+        }
+    }
+
+    /// All words, for messages.
+    pub(crate) fn list() -> String {
+        Self::ALL.map(Self::word).join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abbreviations_mean_what_they_mean_to_ip() {
+        for (words, object) in [
+            ("l li link links", Object::Link),
+            ("a ad addr address addresses", Object::Address),
+            ("r ro route routes", Object::Route),
+            ("ru rul rule rules", Object::Rule),
+            ("n ne nei neigh neighbor neighbour neighbours", Object::Neigh),
+            ("nex nexthop", Object::NextHop),
+            ("ns nsid", Object::NsId),
+        ] {
+            for word in words.split(' ') {
+                assert_eq!(Object::parse(word), Some(object), "{word}");
+            }
+        }
+        assert_eq!(Object::parse(""), None);
+        assert_eq!(Object::parse("dev"), None);
+        assert_eq!(Object::nearest("ruote").as_deref(), Some("route"));
+    }
+}

@@ -1,0 +1,272 @@
+//! Records to lines, for people or as JSON, in one place: what every line has is decided here.
+
+use std::io::Write;
+use std::time::SystemTime;
+
+use linx::author::{Author, Certainty};
+use linx::json::{Head, Marker, Op, Records};
+use linx::names::{Context, LinkNames};
+use linx::{Key, Kind, ObjectRef, text};
+use linx_wire::route::LinkView;
+
+use super::Output;
+use super::human::{self, Paint, Sign};
+use super::time::{Clock, Style};
+use crate::args::Global;
+use crate::error::Outcome;
+use crate::names::Machine;
+use crate::place::Place;
+
+/// Which columns lines have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) json: bool,
+    pub(crate) pretty: bool,
+    pub(crate) details: bool,
+    /// Statistics, counters, ages.
+    pub(crate) volatile: bool,
+    pub(crate) paint: Paint,
+    pub(crate) time: Style,
+    /// Lines are of changes: with time, namespace and sign.
+    pub(crate) live: bool,
+    /// Several namespaces: lists name them.
+    pub(crate) namespaces: bool,
+    /// Several kinds: lists name them.
+    pub(crate) kinds: bool,
+}
+
+impl Layout {
+    /// As the options of every command say.
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            json: global.is_json(),
+            pretty: global.pretty,
+            details: global.details,
+            volatile: global.statistics > 0,
+            paint: Paint::choose(global.color),
+            time: match (global.tshort, global.timestamp) {
+                (true, _) => Style::Short,
+                (_, true) => Style::Full,
+                _ => Style::Clock,
+            },
+            live: false,
+            namespaces: false,
+            kinds: false,
+        }
+    }
+}
+
+/// Objects of a list that share a time: those of one or two datagrams.
+const TOGETHER: u32 = 256;
+
+/// What is told of an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Happening<'a> {
+    pub(crate) object: ObjectRef<'a>,
+    pub(crate) op: Op,
+    pub(crate) time: SystemTime,
+    /// It may have been in the snapshot already.
+    pub(crate) overlap: bool,
+    pub(crate) author: Option<&'a Author>,
+}
+
+/// Writes lines to standard output.
+pub(crate) struct Printer {
+    output: Output,
+    layout: Layout,
+    machine: Machine,
+    records: Records,
+    clock: Clock,
+    /// The object of a line for people.
+    text: text::Line,
+    /// Objects listed so far, and when the last few were read.
+    states: u32,
+    now: SystemTime,
+    /// Width of the column of namespaces.
+    width: usize,
+}
+
+impl Printer {
+    /// A printer of nothing yet.
+    pub(crate) fn new(layout: Layout, machine: Machine) -> Outcome<Self> {
+        Ok(Self {
+            output: Output::stdout()?,
+            layout,
+            machine,
+            records: Records::new().pretty(layout.pretty),
+            clock: Clock::new(layout.time),
+            text: if layout.paint.is_on() { text::Line::styled() } else { text::Line::new() },
+            states: 0,
+            now: SystemTime::now(),
+            width: 0,
+        })
+    }
+
+    /// Makes room for a namespace's name in its column.
+    pub(crate) fn make_room(&mut self, place: &Place) {
+        self.width = self.width.max(place.name.chars().count() + 2);
+    }
+
+    /// An object as it is now.
+    #[inline]
+    pub(crate) fn state(&mut self, place: &Place, links: &LinkNames, object: ObjectRef<'_>) {
+        // Of a long list, neighbours were read together: asking the clock and writing its time is a tenth of a line.
+        if self.states.is_multiple_of(TOGETHER) {
+            self.now = SystemTime::now();
+        }
+        self.states = self.states.wrapping_add(1);
+        let happening = Happening { object, op: Op::List, time: self.now, overlap: false, author: None };
+        self.object(place, links, &happening);
+    }
+
+    /// An object, and what happened to it.
+    #[inline]
+    pub(crate) fn object(&mut self, place: &Place, links: &LinkNames, what: &Happening<'_>) {
+        if self.layout.json {
+            let context = context(&self.layout, &self.machine, links);
+            let key = Key::of(&what.object);
+            let head = Head::new(what.time, &place.tag, what.op)
+                .key(key.as_str())
+                .overlap(what.overlap)
+                .author(what.author.map(|author| author as _));
+            self.records.object(self.output.buffer(), &head, what.object, &context);
+        } else {
+            self.for_people(place, links, what);
+        }
+        self.output.line();
+    }
+
+    fn for_people(&mut self, place: &Place, links: &LinkNames, what: &Happening<'_>) {
+        let kind = linx::words::kind(what.object.kind());
+        let paint = self.layout.paint;
+        if self.layout.live {
+            self.prefix(what.time, Some(place));
+            human::columns(paint, sign(what), kind, self.output.buffer());
+        } else {
+            if self.layout.namespaces {
+                self.namespace(place);
+            }
+            if self.layout.kinds {
+                human::kind_column(paint, kind, self.output.buffer());
+            }
+        }
+        let context = context(&self.layout, &self.machine, links);
+        let line = self.output.buffer();
+        self.text.clear();
+        text::write(&mut self.text, what.object, &context);
+        for (style, part) in self.text.parts() {
+            paint.text(human::part_style(style), part, line);
+        }
+        if what.overlap {
+            paint.text(human::ASIDE, "  [overlap]", line);
+        }
+        if let Some(author) = what.author.filter(|author| author.certainty != Certainty::Kernel) {
+            paint.text(human::ASIDE, "  by ", line);
+            let doubt = if author.certainty == Certainty::Likely { "?" } else { "" };
+            paint.text(human::AUTHOR, &format!("{author}{doubt}"), line);
+        }
+        line.push(b'\n');
+    }
+
+    /// Time and namespace.
+    fn prefix(&mut self, time: SystemTime, place: Option<&Place>) {
+        let start = self.output.buffer().len();
+        self.clock.local(time, self.output.buffer());
+        let stamp =
+            String::from_utf8_lossy(self.output.buffer().get(start..).unwrap_or_default()).into_owned();
+        let line = self.output.buffer();
+        line.truncate(start);
+        self.layout.paint.text(human::ASIDE, &stamp, line);
+        line.extend_from_slice(b"  ");
+        if let Some(place) = place {
+            self.namespace(place);
+        }
+    }
+
+    fn namespace(&mut self, place: &Place) {
+        self.make_room(place);
+        let (paint, width) = (self.layout.paint, self.width);
+        let line = self.output.buffer();
+        paint.text(human::NAMESPACE, &place.name, line);
+        human::pad(place.name.chars().count(), width, line);
+    }
+
+    /// A namespace that is followed from now on, or is gone.
+    pub(crate) fn netns(&mut self, place: &Place, op: Op) {
+        let time = SystemTime::now();
+        if self.layout.json {
+            let head = Head::new(time, &place.full_tag, op);
+            self.records.namespace(self.output.buffer(), &head);
+        } else {
+            self.prefix(time, Some(place));
+            let sign = match op {
+                Op::New => Sign::Plus,
+                Op::Del => Sign::Minus,
+                _ => Sign::State,
+            };
+            let paint = self.layout.paint;
+            let line = self.output.buffer();
+            human::columns(paint, sign, "netns", line);
+            // Writing to a vector does not fail.
+            let _ = writeln!(line, "{}", place.described);
+        }
+        self.output.line();
+    }
+
+    /// A line about the stream itself; `text` is what people are told.
+    pub(crate) fn marker(&mut self, place: Option<&Place>, marker: &Marker<'_>, text: &str) {
+        let time = SystemTime::now();
+        if self.layout.json {
+            let tag = place.map(|place| &place.tag);
+            self.records.marker(self.output.buffer(), time, tag, marker);
+        } else {
+            self.prefix(time, place);
+            let paint = self.layout.paint;
+            let line = self.output.buffer();
+            if !matches!(marker, Marker::Synced { .. }) {
+                paint.text(human::ALARM, "! ", line);
+            }
+            paint.text(human::ALARM, marker.op(), line);
+            let _ = writeln!(line, "  {text}");
+        }
+        self.output.line();
+    }
+
+    /// The list before this is not one moment's state: as JSON the last line says so.
+    pub(crate) fn torn(&mut self, place: &Place, kind: Kind) {
+        if self.layout.json {
+            self.marker(Some(place), &Marker::Torn { kinds: &[kind] }, "");
+        }
+    }
+
+    /// Hands over what there is.
+    pub(crate) fn flush(&mut self) {
+        self.output.flush();
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.output.is_closed()
+    }
+
+    /// Writes everything.
+    pub(crate) fn finish(self) -> Outcome {
+        self.output.finish()
+    }
+}
+
+#[inline]
+fn context<'a>(layout: &Layout, machine: &'a Machine, links: &'a LinkNames) -> Context<'a> {
+    Context::new(&machine.names, links).volatile(layout.volatile).details(layout.details)
+}
+
+/// `+` for what may be new, `~` for what is known to have changed: the kernel says so of links alone.
+fn sign(what: &Happening<'_>) -> Sign {
+    match (what.op, &what.object) {
+        (Op::Del, _) => Sign::Minus,
+        // `ifi_change` is all ones in the announcement of a link that was just made.
+        (Op::New, ObjectRef::Link(link)) if link.change().bits() != u32::MAX => Sign::Tilde,
+        (Op::New, _) => Sign::Plus,
+        _ => Sign::State,
+    }
+}
