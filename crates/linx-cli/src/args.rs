@@ -61,6 +61,8 @@ pub(crate) enum Command {
     List(List),
     /// Show the network namespaces of this machine
     Netns(Netns),
+    /// Print the JSON Schema that every line of JSON satisfies
+    Schema(Schema),
     /// Print completions for a shell
     Completions(Completions),
     /// Print a manual page
@@ -217,6 +219,13 @@ pub(crate) struct Netns {
     pub(crate) global: Global,
 }
 
+/// `linx schema`
+#[derive(Args, Debug)]
+pub(crate) struct Schema {
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
 /// `linx completions`
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
@@ -242,6 +251,7 @@ impl Command {
         match self {
             Self::List(_) => "list",
             Self::Netns(_) => "netns",
+            Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }
@@ -252,6 +262,7 @@ impl Command {
         match self {
             Self::List(args) => &args.global,
             Self::Netns(args) => &args.global,
+            Self::Schema(args) => &args.global,
             Self::Completions(args) => &args.global,
             Self::Man(args) => &args.global,
         }

@@ -49,12 +49,7 @@ impl Place {
         let path = namespace.path.as_deref();
         let mut place = Self::new(netns, cookie, &namespace.name, path, &namespace.what().to_string());
         if let Some(container) = &namespace.container {
-            let container = linx::json::Container {
-                runtime: container.runtime.map(str::to_owned),
-                id: container.id.to_string(),
-                ..linx::json::Container::default()
-            };
-            place.full_tag = NetnsTag::new(&place.name, cookie, path, Some(&container));
+            place.full_tag = NetnsTag::new(&place.name, cookie, path, Some(container));
         }
         Ok(Some(place))
     }

@@ -167,7 +167,7 @@ fn help_and_version_are_on_standard_output() {
 #[test]
 fn every_command_has_a_manual_page() {
     let whole = words("man").ok();
-    for name in ["list", "netns", "completions", "man"] {
+    for name in ["list", "netns", "schema", "completions", "man"] {
         assert!(whole.text().contains(&format!("linx\\-{name}(1)")), "{name}");
         let page = words(&format!("man {name}")).ok();
         assert!(page.text().contains(&format!(".TH linx-{name} 1")), "{}", page.text());
@@ -185,8 +185,15 @@ fn completions_for_every_shell() {
 }
 
 #[test]
+fn the_schema_is_json_and_says_which() {
+    let schema: serde_json::Value = serde_json::from_slice(&words("schema").ok().stdout).unwrap();
+    assert!(schema["$schema"].as_str().unwrap().contains("json-schema.org"), "{schema}");
+    assert!(schema["title"].is_string());
+}
+
+#[test]
 fn an_output_that_cannot_be_written_is_exit_2() {
-    for line in ["list link", "man", "completions bash", "-j list link"] {
+    for line in ["list link", "schema", "man", "completions bash", "-j list link"] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = linx(line.split_whitespace());
         let output = command.stdout(full).stderr(Stdio::piped()).output().unwrap();

@@ -11,6 +11,7 @@ use crate::error::Outcome;
 /// Runs a command.
 pub(crate) fn run(command: &Command, global: &Global) -> Outcome {
     let outcome = match command {
+        Command::Schema(_) => pages::schema(),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
         Command::List(args) => list::run(args, global),

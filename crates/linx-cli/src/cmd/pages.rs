@@ -1,4 +1,4 @@
-//! `linx completions` and `linx man`: made from the table of options.
+//! `linx completions` and `linx man`, made from the table of options, and `linx schema`.
 
 use clap::CommandFactory;
 
@@ -6,6 +6,13 @@ use crate::args::{Cli, Completions, Man};
 use crate::error::{Failure, Outcome, quoted};
 use crate::out::Output;
 use crate::suggest;
+
+/// Prints the JSON Schema of every line.
+pub(crate) fn schema() -> Outcome {
+    let mut output = Output::stdout()?;
+    output.buffer().extend_from_slice(linx::json::schema::text().as_bytes());
+    output.finish()
+}
 
 /// Prints completions for a shell.
 pub(crate) fn completions(args: &Completions) -> Outcome {
