@@ -9,12 +9,13 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds what the closing lines of nextest and of libtest say.
+    /// Adds what the closing lines of nextest, or else of libtest, say: nextest shows libtest's for each failure.
     pub(crate) fn read(lines: &[String]) -> Self {
         let mut sum = Self::default();
-        for line in lines {
-            let line = line.trim();
-            let phrases = if line.starts_with("Summary [") {
+        let is_summary = |line: &str| line.trim().starts_with("Summary [");
+        let nextest = lines.iter().any(|line| is_summary(line));
+        for line in lines.iter().map(|line| line.trim()).filter(|line| !nextest || is_summary(line)) {
+            let phrases = if nextest {
                 line.split_once("run:").map(|(_, rest)| rest)
             } else {
                 line.strip_prefix("test result: ")
@@ -50,12 +51,19 @@ mod tests {
     }
 
     #[test]
-    fn nextest_and_libtest_are_added() {
+    fn the_results_of_libtest_are_added() {
+        let line =
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(read(&[line, "", line]), Counts { passed: 6, failed: 0, skipped: 2 });
+    }
+
+    #[test]
+    fn the_summary_of_nextest_counts_alone() {
         let counts = read(&[
+            "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s",
             "     Summary [   1.234s] 12 tests run: 9 passed (1 slow), 2 failed, 1 timed out, 4 skipped",
-            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s",
         ]);
-        assert_eq!(counts, Counts { passed: 12, failed: 3, skipped: 5 });
+        assert_eq!(counts, Counts { passed: 9, failed: 3, skipped: 4 });
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn hostile_names() -> Vec<Vec<u8>> {
         b"nul-less\x1a",
         b"\xff\xfe",
         b"\xc3\x28",
-        b"\xed\xa0\x80",
+        b"\xed\xa1\x81",
         b"\xf8\x88\x80\x80\x80",
         b"\xc0\xaf",
         b"ok\x80tail",

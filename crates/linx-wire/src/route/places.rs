@@ -92,24 +92,23 @@ impl<'a> Places<'a> {
         let mut present = if whole > usize::from(u16::MAX) { FAR } else { 0 };
         loop {
             let at = whole - rest.len();
-            if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<8>()
-                && u16::from_ne_bytes([l0, l1]) == 8
-                && let number = u16::from_ne_bytes([t0, t1])
-                && among(const { words(WIDTH) }, number)
-            {
-                present |= self.put(number, at);
-                rest = after;
-                continue;
+            if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<8>() {
+                let number = u16::from_ne_bytes([t0, t1]);
+                if u16::from_ne_bytes([l0, l1]) == 8 && among(const { words(WIDTH) }, number) {
+                    present |= self.put(number, at);
+                    rest = after;
+                    continue;
+                }
             }
-            if WIDTH == 16
-                && let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<20>()
-                && u16::from_ne_bytes([l0, l1]) == 20
-                && let number = u16::from_ne_bytes([t0, t1])
-                && among(addresses(), number)
-            {
-                present |= self.put(number, at);
-                rest = after;
-                continue;
+            if WIDTH == 16 {
+                if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<20>() {
+                    let number = u16::from_ne_bytes([t0, t1]);
+                    if u16::from_ne_bytes([l0, l1]) == 20 && among(addresses(), number) {
+                        present |= self.put(number, at);
+                        rest = after;
+                        continue;
+                    }
+                }
             }
             let mut attrs = Attrs::new(rest);
             let Some(attr) = attrs.step() else { break };
