@@ -62,7 +62,6 @@ fn routes(title: &str, d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outc
             })
         }),
     ];
-    #[cfg(feature = "peers")]
     contestants.extend(crate::peers::route_decoders(d, repeats));
     let title = format!("{title}, {} B in the owned form", size_of::<Route>());
     report.race(&title, "ns/message", false, contestants, &ROUTE_GOALS)
@@ -94,7 +93,6 @@ fn links(scale: Scale, report: &mut Report) -> Outcome<()> {
             assert!(black_box(&Link::decode(payload)).is_ok());
         }),
     ];
-    #[cfg(feature = "peers")]
     contestants.extend(crate::peers::link_decoders(&d, repeats));
     report.race(
         &title,

@@ -1,20 +1,32 @@
 //! Dumps of all routes from the kernel: the raw receive loop, Linx, the peers and `ip`.
 
+use std::hint::black_box;
 use std::process::Stdio;
 use std::time::Instant;
 
+use linx::{Handle, RouteFilter};
 use linx_wire::header::{Messages, control};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType};
 
 use crate::load::Sender;
 use crate::namespace::Namespace;
-use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_most};
+use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
 use crate::{Scale, command, measure};
 
 const RAW: &str = "raw receive loop, 32 KiB";
 
-const GOALS: [Goal; 1] = [at_most("libmnl", 1.0, RAW)];
+const CALLBACK: &str = "linx, typed callback";
+const STREAM: &str = "linx, stream";
+const ALL: &str = "linx, whole list";
+
+const GOALS: [Goal; 5] = [
+    at_most(CALLBACK, 1.15, RAW),
+    at_least("nlink, streamed", 1.6, CALLBACK),
+    at_least("rtnetlink", 3.4, CALLBACK),
+    at_least("ip -j route", 5.5, CALLBACK),
+    at_most("linx list route -j", 0.35, "ip -j route"),
+];
 
 /// The dump tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
@@ -23,7 +35,7 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
         let namespace = Namespace::new()?;
         Sender::new(&namespace)?.fill(*count)?;
         let ours = |name: &'static str| Contestant::new(name, turn(&namespace, name, *count));
-        let mut contestants = vec![ours(RAW)];
+        let mut contestants: Vec<_> = [RAW, CALLBACK, STREAM, ALL].map(ours).into();
         if !scale.short {
             contestants.extend(strangers(&namespace, *count));
         }
@@ -34,7 +46,6 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
 
 fn strangers(namespace: &Namespace, count: u32) -> Vec<Contestant<'_>> {
     let mut all = Vec::new();
-    #[cfg(feature = "peers")]
     for name in crate::peers::DUMPS {
         all.push(Contestant::stranger(name, turn(namespace, name, count)));
     }
@@ -81,21 +92,39 @@ pub fn child(name: &str) -> Outcome<()> {
     let (cpu, wall) = (measure::process_cpu(), Instant::now());
     let routes = match name {
         RAW => raw()?,
-        #[cfg(feature = "peers")]
+        CALLBACK | STREAM | ALL => linx(name).map_err(|error| error.to_string())?,
         _ => crate::peers::dump(name)?,
-        #[cfg(not(feature = "peers"))]
-        _ => return Err(format!("nobody is called {name}")),
     };
     let cpu = (measure::process_cpu() - cpu).as_secs_f64() * 1e3;
     println!("{cpu} {} {routes}", wall.elapsed().as_secs_f64() * 1e3);
     Ok(())
 }
 
+/// The three ways to read a list.
+fn linx(name: &str) -> Result<usize, linx::Error> {
+    let routes = Handle::host()?.routes_by(RouteFilter { family: 2, ..RouteFilter::default() });
+    let mut count = 0;
+    match name {
+        CALLBACK => routes.for_each(|route| {
+            black_box(&route);
+            count += 1;
+        })?,
+        STREAM => {
+            for route in routes.stream() {
+                black_box(&route?);
+                count += 1;
+            }
+        }
+        _ => count = routes.all()?.len(),
+    }
+    Ok(count)
+}
+
 /// The least that a dump costs: receive, and step from header to header.
 fn raw() -> Outcome<usize> {
     let io = |error: rustix::io::Errno| error.to_string();
     let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).map_err(io)?;
-    let request = linx_wire::route::RouteFilter { family: 2, ..Default::default() }.request();
+    let request = RouteFilter { family: 2, ..RouteFilter::default() }.request();
     let request = request.finish(1, 0).map_err(|error| error.to_string())?;
     rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).map_err(io)?;
     let mut buffer = vec![0; 32 * 1024];

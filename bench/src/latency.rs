@@ -28,7 +28,6 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
         let ours = |name: &'static str| Contestant::new(name, move || turn(namespace, name, gap, count));
         let mut contestants = vec![ours(RAW)];
         if !scale.short {
-            #[cfg(feature = "peers")]
             for name in crate::peers::MONITORS {
                 contestants.push(Contestant { stranger: true, ..ours(name) });
             }

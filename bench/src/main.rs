@@ -12,13 +12,13 @@ mod measure;
 mod messages;
 mod monitors;
 mod namespace;
-#[cfg(feature = "peers")]
+#[cfg_attr(not(feature = "peers"), path = "no_peers.rs")]
 mod peers;
 mod report;
 mod storm;
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use report::{Outcome, Report};
@@ -130,7 +130,7 @@ fn command(line: &str) -> Command {
         Some("linx") => Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/linx")),
         program => Command::new(program.unwrap_or_default()),
     };
-    command.args(words);
+    command.args(words).stderr(Stdio::null());
     command
 }
 

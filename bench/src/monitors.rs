@@ -75,10 +75,7 @@ pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
     });
     match name {
         RAW => raw(rcvbuf),
-        #[cfg(feature = "peers")]
         _ => crate::peers::monitor(name, rcvbuf),
-        #[cfg(not(feature = "peers"))]
-        _ => Err(format!("nobody is called {name}")),
     }
 }
 

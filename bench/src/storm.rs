@@ -37,7 +37,6 @@ fn storm(
     };
     let mut contestants = vec![ours(RAW)];
     if !scale.short {
-        #[cfg(feature = "peers")]
         for name in crate::peers::MONITORS {
             contestants.push(Contestant { stranger: true, ..ours(name) });
         }
