@@ -47,7 +47,8 @@ struct Inner {
     idle: Mutex<Vec<Channel>>,
 }
 
-type FileId = (u64, u64);
+/// Device and inode number.
+pub(crate) type FileId = (u64, u64);
 
 /// A socket with the buffer that it receives into.
 pub(crate) struct Channel {
@@ -230,7 +231,7 @@ pub(crate) fn label_of(netns: &Netns) -> Box<str> {
     label.into_boxed_str()
 }
 
-fn file_id(path: &std::path::Path) -> Option<FileId> {
+pub(crate) fn file_id(path: &std::path::Path) -> Option<FileId> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }

@@ -12,6 +12,7 @@ pub mod json;
 mod key;
 mod kinds;
 mod list;
+pub mod monitor;
 pub mod names;
 pub mod namespaces;
 mod oversize;
@@ -33,3 +34,4 @@ pub use linx_wire::route::*;
 #[doc(no_inline)]
 pub use linx_wire::{Class, Compare, Decode, DecodeError, Kind};
 pub use list::{List, Listed, Listing, Stream};
+pub use monitor::{Control, Loss, LossReason, RestartPolicy, route};

@@ -144,6 +144,23 @@ impl<T: Listed> List<T> {
         Ok(())
     }
 
+    /// [`all`](Self::all) on tokio's blocking pool: the kernel builds a list inside `recv(2)` (feature `tokio`).
+    ///
+    /// # Errors
+    /// As [`all`](Self::all); `Io` when the runtime shuts down.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[cfg(feature = "tokio")]
+    pub async fn all_async(self) -> Result<Listing<T>> {
+        let cancelled = self.handle.error(ErrorKind::Io, T::OPERATION);
+        match tokio::task::spawn_blocking(move || self.all()).await {
+            Ok(listing) => listing,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(cancelled),
+        }
+    }
+
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }

@@ -193,6 +193,11 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// The place so many bytes from the start of the datagram, where a message begins.
+    pub(crate) fn starting_at(at: usize) -> Self {
+        Self { at }
+    }
+
     /// Bytes from the start of the datagram to the message that comes next.
     pub(crate) fn at(self) -> usize {
         self.at

@@ -10,6 +10,7 @@
     clippy::missing_panics_doc
 )]
 
+mod foul;
 mod names;
 mod namespace;
 mod probe;
@@ -17,6 +18,7 @@ mod raw;
 mod storm;
 mod zoo;
 
+pub use foul::{break_socket, send_to_portid};
 pub use names::hostile_names;
 pub use namespace::{Namespace, run};
 pub use probe::{Probe, is_root};

@@ -1,0 +1,145 @@
+//! What to monitor, and how.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use linx_sys::{Group, MountWatch, Netns};
+
+use super::core::Monitor;
+use super::link::Config;
+use super::{Decoder, RestartPolicy};
+use crate::error::{Error, Result};
+use crate::handle::{FileId, file_id};
+
+/// Default size of the receive buffer that is asked for, bytes: 10,000 route events.
+const RCVBUF: usize = 4 << 20;
+
+/// A monitor to be.
+#[must_use = "a monitor begins with subscribe()"]
+pub struct Builder<D> {
+    decoder: D,
+    netns: Option<Netns>,
+    groups: Vec<Group>,
+    rcvbuf: usize,
+    restart: Option<RestartPolicy>,
+    follow: bool,
+    all_nsid: bool,
+}
+
+impl<D: Decoder> Builder<D> {
+    /// A monitor whose messages `decoder` reads, of `groups`.
+    pub fn new(decoder: D, groups: &[Group]) -> Self {
+        Self {
+            decoder,
+            netns: None,
+            groups: groups.to_vec(),
+            rcvbuf: RCVBUF,
+            restart: None,
+            follow: true,
+            all_nsid: false,
+        }
+    }
+
+    /// The namespace; that of the calling thread unless told.
+    pub fn netns(mut self, netns: &Netns) -> Self {
+        self.netns = Some(netns.clone());
+        self
+    }
+
+    /// The multicast groups, instead of the default ones. Any number may be given.
+    pub fn groups(mut self, groups: &[Group]) -> Self {
+        self.groups = groups.to_vec();
+        self
+    }
+
+    /// Size of the receive buffer to ask for, bytes (4 MiB unless told). It is forced past `net.core.rmem_max` with
+    /// CAP_NET_ADMIN, otherwise limited by it; [`Stats::rcvbuf_bytes`](super::Stats) says what it is.
+    pub fn rcvbuf(mut self, bytes: usize) -> Self {
+        self.rcvbuf = bytes;
+        self
+    }
+
+    /// Replaces the socket when it fails, and tells that as a loss.
+    pub fn supervised(mut self, policy: RestartPolicy) -> Self {
+        self.restart = Some(policy);
+        self
+    }
+
+    /// Whether the monitor of a namespace that was given by a name or a path ends with `NamespaceGone` when that is
+    /// unmounted. Yes unless told; it costs two descriptors. An open socket keeps a deleted namespace alive, in which
+    /// nothing ever happens again. Who watches many namespaces watches their names once, and calls
+    /// [`Control::namespace_gone`](super::Control::namespace_gone).
+    pub fn follow_name(mut self, follow: bool) -> Self {
+        self.follow = follow;
+        self
+    }
+
+    /// Events of all namespaces that have an id in this one come, too ([`Origin::nsid`](super::Origin)).
+    pub fn all_nsids(mut self, all: bool) -> Self {
+        self.all_nsid = all;
+        self
+    }
+
+    /// Begins. Events from now on are told.
+    ///
+    /// # Errors
+    /// `NamespaceGone`; `Permission` (entering another namespace needs CAP_SYS_ADMIN, some groups and `all_nsids`
+    /// others); `Kernel` or `Io` for a group that the kernel does not have, and on EMFILE.
+    pub fn subscribe(self) -> Result<Monitor<D>> {
+        const MONITOR: &str = "monitor";
+        let netns = match self.netns {
+            Some(netns) => netns,
+            None => Netns::host().map_err(|error| Error::system(MONITOR, error))?,
+        };
+        let label = crate::handle::label_of(&netns);
+        let config = Config {
+            netns,
+            label,
+            protocol: D::PROTOCOL,
+            groups: self.groups,
+            rcvbuf: self.rcvbuf,
+            all_nsid: self.all_nsid,
+            restart: self.restart,
+        };
+        let name = if self.follow { Name::watch(&config)? } else { None };
+        Monitor::start(config, self.decoder, name)
+    }
+}
+
+impl<D> fmt::Debug for Builder<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("netns", &self.netns)
+            .field("groups", &self.groups)
+            .field("rcvbuf", &self.rcvbuf)
+            .field("restart", &self.restart)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The mount that a namespace was named by.
+pub(super) struct Name {
+    pub(super) mounts: MountWatch,
+    path: PathBuf,
+    id: FileId,
+}
+
+impl Name {
+    /// `None` where the namespace was not named by a mount.
+    fn watch(config: &Config) -> Result<Option<Self>> {
+        use linx_sys::NetnsOrigin::{Name, Path};
+        if !matches!(config.netns.origin(), Name(_) | Path(_)) {
+            return Ok(None);
+        }
+        let mounts = MountWatch::new().map_err(|error| config.error(error))?;
+        let found = config.netns.file_path().and_then(|path| file_id(&path).map(|id| (path, id)));
+        Ok(found.map(|(path, id)| Self { mounts, path, id }))
+    }
+
+    /// Whether it leads where it led.
+    pub(super) fn holds(&self) -> bool {
+        // Asked first: a change after the look is seen the next time.
+        let changed = self.mounts.changed().unwrap_or(true);
+        !changed || file_id(&self.path) == Some(self.id)
+    }
+}

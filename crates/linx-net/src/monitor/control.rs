@@ -1,0 +1,131 @@
+//! Steering a monitor from elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use linx_sys::Wake;
+
+use crate::error::ErrorKind;
+
+const RUNNING: u8 = 0;
+const UNSUBSCRIBED: u8 = 1;
+const GONE: u8 = 2;
+
+/// What a monitor shares with its controls.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: AtomicU8,
+    pub(crate) wake: Wake,
+    pub(crate) netns: u64,
+    pub(crate) events: AtomicU64,
+    pub(crate) losses: AtomicU64,
+    pub(crate) drops: AtomicU64,
+    pub(crate) spoofed: AtomicU64,
+    pub(crate) undecodable: AtomicU64,
+    pub(crate) restarts: AtomicU64,
+    pub(crate) rcvbuf: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(wake: Wake, netns: u64) -> Self {
+        Self {
+            state: AtomicU8::new(RUNNING),
+            wake,
+            netns,
+            events: AtomicU64::default(),
+            losses: AtomicU64::default(),
+            drops: AtomicU64::default(),
+            spoofed: AtomicU64::default(),
+            undecodable: AtomicU64::default(),
+            restarts: AtomicU64::default(),
+            rcvbuf: AtomicU64::default(),
+        }
+    }
+
+    /// Why the monitor is to end.
+    #[inline]
+    pub(crate) fn end(&self) -> Option<ErrorKind> {
+        match self.state.load(Ordering::SeqCst) {
+            RUNNING => None,
+            GONE => Some(ErrorKind::NamespaceGone),
+            _ => Some(ErrorKind::Unsubscribed),
+        }
+    }
+
+    pub(crate) fn add(counter: &AtomicU64, number: u64) {
+        counter.fetch_add(number, Ordering::Relaxed);
+    }
+}
+
+/// Steers a monitor, from any thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Control(pub(crate) Arc<Shared>);
+
+/// What a monitor has seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages received as events, those that could not be decoded included.
+    pub events: u64,
+    /// Losses told.
+    pub losses: u64,
+    /// Messages that the kernel counted as dropped.
+    pub drops: u64,
+    /// Datagrams that did not come from the kernel.
+    pub spoofed: u64,
+    /// Messages that could not be decoded.
+    pub undecodable: u64,
+    /// Times that the socket was replaced.
+    pub restarts: u64,
+    /// Size of the receive buffer as the kernel accounts it, bytes: twice what was asked for, or twice
+    /// `net.core.rmem_max` without CAP_NET_ADMIN.
+    pub rcvbuf_bytes: u64,
+}
+
+impl Control {
+    /// Ends the monitor: who reads it gets `Unsubscribed` at once, and its descriptor becomes readable. Its socket is
+    /// closed when it is dropped.
+    pub fn unsubscribe(&self) {
+        self.finish(UNSUBSCRIBED);
+    }
+
+    /// Ends the monitor with `NamespaceGone`: for who knows that the namespace was deleted, which the kernel does not
+    /// tell as long as a socket is open in it.
+    pub fn namespace_gone(&self) {
+        self.finish(GONE);
+    }
+
+    fn finish(&self, state: u8) {
+        // The first reason stands.
+        let _ = self.0.state.compare_exchange(RUNNING, state, Ordering::SeqCst, Ordering::SeqCst);
+        self.0.wake.wake();
+    }
+
+    /// Whether it was ended.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.0.end().is_some()
+    }
+
+    /// Identity of the namespace (SO_NETNS_COOKIE).
+    #[must_use]
+    pub fn netns_cookie(&self) -> u64 {
+        self.0.netns
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shared = &*self.0;
+        Stats {
+            events: get(&shared.events),
+            losses: get(&shared.losses),
+            drops: get(&shared.drops),
+            spoofed: get(&shared.spoofed),
+            undecodable: get(&shared.undecodable),
+            restarts: get(&shared.restarts),
+            rcvbuf_bytes: get(&shared.rcvbuf),
+        }
+    }
+}
