@@ -13,6 +13,7 @@
 mod foul;
 mod names;
 mod namespace;
+mod nft;
 mod probe;
 mod raw;
 mod storm;
@@ -21,6 +22,7 @@ mod zoo;
 pub use foul::{break_socket, send_to_portid};
 pub use names::hostile_names;
 pub use namespace::{Namespace, run};
+pub use nft::{NFT_SCENES, Nft, NftScene, nft_entities, nft_made};
 pub use probe::{Probe, is_root};
 pub use raw::Raw;
 pub use storm::{Step, Storm};

@@ -68,6 +68,21 @@ impl Request {
         self.attribute(number, &value.to_ne_bytes())
     }
 
+    /// Appends an attribute of 16 bits in network byte order.
+    pub fn attribute_be16(self, number: u16, value: u16) -> Self {
+        self.attribute(number, &value.to_be_bytes())
+    }
+
+    /// Appends an attribute of 32 bits in network byte order.
+    pub fn attribute_be32(self, number: u16, value: u32) -> Self {
+        self.attribute(number, &value.to_be_bytes())
+    }
+
+    /// Appends an attribute of 64 bits in network byte order.
+    pub fn attribute_be64(self, number: u16, value: u64) -> Self {
+        self.attribute(number, &value.to_be_bytes())
+    }
+
     /// Appends a NUL-terminated string.
     pub fn attribute_name(mut self, number: u16, value: &[u8]) -> Self {
         let start = self.open(number);
@@ -82,6 +97,21 @@ impl Request {
         let start = self.open(number | NESTED);
         self = build(self);
         self.close(start, number);
+        self
+    }
+
+    /// Appends a nested attribute without the flag that says so, as nf_tables sends its own.
+    pub fn nest(mut self, number: u16, build: impl FnOnce(Self) -> Self) -> Self {
+        let start = self.open(number);
+        self = build(self);
+        self.close(start, number);
+        self
+    }
+
+    /// Appends attributes that are complete already, padding included.
+    pub fn raw(mut self, attributes: &[u8]) -> Self {
+        self.bytes.extend_from_slice(attributes);
+        self.pad();
         self
     }
 

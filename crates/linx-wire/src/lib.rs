@@ -9,10 +9,12 @@
 
 pub mod addr;
 pub mod attr;
+mod compare;
 pub mod emit;
 pub mod error;
 pub mod header;
 pub mod name;
+pub mod nft;
 pub(crate) mod object;
 pub mod policy;
 pub mod reader;

@@ -5,7 +5,7 @@
 macro_rules! object {
     ($(#[$doc:meta])* $owned:ident, $borrowed:ident, $view:ident;
      header $header:ty; attributes $attributes:ident by $policy:ident;
-     kind $kind:ident = $new:ident | $del:ident | $get:ident;
+     kind $kind:ident = $new:ident | $del:ident | $get:ident $(of $module:ident)?;
      $($body:tt)*
     ) => {
         $(#[$doc])*
@@ -167,9 +167,9 @@ macro_rules! object {
         impl $crate::object::Decode for $owned {
             type Ref<'a> = $borrowed<'a>;
             const KIND: $crate::object::Kind = $crate::object::Kind::$kind;
-            const NEW: u16 = $crate::uapi::rtm::$new;
-            const DEL: u16 = $crate::uapi::rtm::$del;
-            const GET: u16 = $crate::uapi::rtm::$get;
+            const NEW: u16 = $crate::object::message_type!($($module)? $new);
+            const DEL: u16 = $crate::object::message_type!($($module)? $del);
+            const GET: u16 = $crate::object::message_type!($($module)? $get);
 
             fn decode_ref(payload: &[u8]) -> $crate::error::Result<$borrowed<'_>> {
                 $borrowed::decode(payload)
@@ -183,7 +183,18 @@ macro_rules! object {
 }
 pub(crate) use object;
 
-/// The kinds of rtnetlink objects.
+/// A message type's number: of rtnetlink, or of another subsystem where one is named.
+macro_rules! message_type {
+    ($name:ident) => {
+        $crate::uapi::rtm::$name
+    };
+    ($module:ident $name:ident) => {
+        $crate::uapi::$module::$name
+    };
+}
+pub(crate) use message_type;
+
+/// The kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -201,6 +212,22 @@ pub enum Kind {
     NextHop,
     /// An id of a peer network namespace.
     NsId,
+    /// nf_tables: a table.
+    Table,
+    /// nf_tables: a chain.
+    Chain,
+    /// nf_tables: a rule of a chain.
+    NftRule,
+    /// nf_tables: a set or map.
+    Set,
+    /// nf_tables: elements of a set or map.
+    Elements,
+    /// nf_tables: a stateful object.
+    StatefulObject,
+    /// nf_tables: a flow table.
+    Flowtable,
+    /// nf_tables: a generation of the rule set.
+    Generation,
 }
 
 /// What lists and monitors need to know of a kind of object.

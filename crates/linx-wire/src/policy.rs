@@ -4,8 +4,6 @@
 //! accessors, comparison, hashing, the list of what is unknown, and the test against the installed kernel headers.
 //! Nothing here panics on validated or on unvalidated bytes.
 
-use std::hash::{Hash, Hasher};
-
 use crate::attr::{Attr, Attrs, MAX_DEPTH};
 use crate::error::{DecodeError, DecodeErrorKind, PathStep, Result};
 
@@ -93,6 +91,11 @@ pub enum Shape {
     Be32,
     /// Unsigned, 64 bits, network order.
     Be64,
+    /// Signed, 32 bits, network order.
+    BeI32,
+    /// Flags, 32 bits, network order, of which the kernel changes these in silence: [`Compare::Tracked`] and hashes do
+    /// not see them.
+    Be32But(u32),
     /// Unsigned, 32 or 64 bits, the machine's order (`nla_put_uint`).
     Uint,
     /// Bytes, any number.
@@ -133,7 +136,7 @@ impl Shape {
             // The kernel pads no integer, but its own checks take longer ones too (NLA_U8 with a minimum length).
             Self::Bool | Self::U8 | Self::I8 => (1, usize::MAX, "1"),
             Self::U16 | Self::Be16 => (2, usize::MAX, "2"),
-            Self::U32 | Self::I32 | Self::Be32 => (4, usize::MAX, "4"),
+            Self::U32 | Self::I32 | Self::Be32 | Self::BeI32 | Self::Be32But(_) => (4, usize::MAX, "4"),
             Self::U64 | Self::Be64 => (8, usize::MAX, "8"),
             Self::Uint => (4, usize::MAX, "4 or 8"),
             Self::AtLeast(size) => (size as usize, usize::MAX, "a structure"),
@@ -212,6 +215,16 @@ impl Rule {
         let most = if most > u16::MAX as usize { u16::MAX } else { most as u16 };
         Self { least: least as u16, most, leaf: shape.is_leaf() }
     }
+}
+
+/// An accessor's name without the `r#` of a word that Rust has taken.
+pub(crate) const fn key(getter: &'static str) -> &'static str {
+    if let [b'r', b'#', rest @ ..] = getter.as_bytes() {
+        if let Ok(word) = std::str::from_utf8(rest) {
+            return word;
+        }
+    }
+    getter
 }
 
 /// Largest attribute number that a table may hold.
@@ -303,84 +316,6 @@ impl Policy {
         let mut attrs = Attrs::new(bytes);
         std::iter::from_fn(move || attrs.step()).filter(|attr| self.entry(attr.number()).is_none())
     }
-
-    /// Whether two validated attribute lists are equal, as far as `compare` looks.
-    #[must_use]
-    pub fn same(&'static self, a: &[u8], b: &[u8], family: u8, compare: Compare) -> bool {
-        if a == b {
-            return true;
-        }
-        let mut same = true;
-        self.differences(a, b, family, compare, &mut |_| {
-            same = false;
-            false
-        });
-        same
-    }
-
-    /// Calls `found` with the path of each declared attribute in which two validated lists differ, as far as `compare`
-    /// looks; a difference in unknown attributes is an empty path. Ends when `found` returns false.
-    pub fn differences(
-        &'static self,
-        a: &[u8],
-        b: &[u8],
-        family: u8,
-        compare: Compare,
-        found: &mut dyn FnMut(&[&'static Entry]) -> bool,
-    ) {
-        let mut path = Vec::new();
-        self.differences_at(a, b, family, compare, &mut path, found);
-    }
-
-    fn differences_at(
-        &'static self,
-        a: &[u8],
-        b: &[u8],
-        family: u8,
-        compare: Compare,
-        path: &mut Vec<&'static Entry>,
-        found: &mut dyn FnMut(&[&'static Entry]) -> bool,
-    ) -> bool {
-        if path.len() >= MAX_DEPTH {
-            return true;
-        }
-        for entry in self.entries.iter().filter(|entry| compare.sees(entry.class)) {
-            path.push(entry);
-            let go_on = entry_differences(entry, a, b, family, compare, path, found);
-            path.pop();
-            if !go_on {
-                return false;
-            }
-        }
-        if !self.unknown(a).eq(self.unknown(b)) {
-            return found(path);
-        }
-        true
-    }
-
-    /// Feeds the tracked fields of a validated list to `state`: equal lists ([`Compare::Tracked`]) give equal hashes.
-    pub fn hash_tracked<H: Hasher>(&'static self, bytes: &[u8], family: u8, state: &mut H) {
-        self.hash_at(bytes, family, state, 0);
-    }
-
-    fn hash_at<H: Hasher>(&'static self, bytes: &[u8], family: u8, state: &mut H, depth: usize) {
-        if depth >= MAX_DEPTH {
-            return;
-        }
-        for entry in self.entries.iter().filter(|entry| entry.class == Class::Tracked) {
-            let around = Surroundings { siblings: bytes, family };
-            let hash_one = |payload: &[u8], state: &mut H| match entry.shape.inner(around) {
-                Inner::Policy(policy) => policy.hash_at(payload, family, state, depth + 1),
-                _ => (entry.number, payload).hash(state),
-            };
-            if let Shape::Many(_) = entry.shape {
-                each(bytes, entry.number).for_each(|payload| hash_one(payload, state));
-            } else if let Some(payload) = Attrs::new(bytes).last(entry.number) {
-                hash_one(payload, state);
-            }
-        }
-        self.unknown(bytes).for_each(|attr| (attr.raw_type, attr.payload).hash(state));
-    }
 }
 
 fn check(shape: Shape, payload: &[u8], around: Surroundings<'_>, depth: usize) -> Result<()> {
@@ -421,63 +356,6 @@ fn check(shape: Shape, payload: &[u8], around: Surroundings<'_>, depth: usize) -
     }
 }
 
-fn entry_differences(
-    entry: &'static Entry,
-    a: &[u8],
-    b: &[u8],
-    family: u8,
-    compare: Compare,
-    path: &mut Vec<&'static Entry>,
-    found: &mut dyn FnMut(&[&'static Entry]) -> bool,
-) -> bool {
-    if let Shape::Many(shape) = entry.shape {
-        return many_differences(entry.number, *shape, a, b, family, compare, path, found);
-    }
-    let (x, y) = (Attrs::new(a).last(entry.number), Attrs::new(b).last(entry.number));
-    if x == y {
-        return true;
-    }
-    // A nest that is absent equals a nest in which nothing that counts is present.
-    let inner_a = entry.shape.inner(Surroundings { siblings: a, family });
-    let inner_b = entry.shape.inner(Surroundings { siblings: b, family });
-    match (inner_a, inner_b) {
-        (Inner::Policy(p), Inner::Policy(q)) if std::ptr::eq(p, q) => {
-            let (x, y) = (x.unwrap_or_default(), y.unwrap_or_default());
-            p.differences_at(x, y, family, compare, path, found)
-        }
-        _ => found(path),
-    }
-}
-
-/// Compares the occurrences of a repeated attribute one by one, so that what is volatile inside stays volatile.
-#[expect(clippy::too_many_arguments, reason = "one call site")]
-fn many_differences(
-    number: u16,
-    shape: Shape,
-    a: &[u8],
-    b: &[u8],
-    family: u8,
-    compare: Compare,
-    path: &mut Vec<&'static Entry>,
-    found: &mut dyn FnMut(&[&'static Entry]) -> bool,
-) -> bool {
-    let (mut left, mut right) = (each(a, number), each(b, number));
-    loop {
-        let (x, y) = match (left.next(), right.next()) {
-            (None, None) => return true,
-            (Some(x), Some(y)) if x == y => continue,
-            (Some(x), Some(y)) => (x, y),
-            _ => return found(path),
-        };
-        let Inner::Policy(policy) = shape.inner(Surroundings { siblings: a, family }) else {
-            return found(path);
-        };
-        if !policy.differences_at(x, y, family, compare, path, found) {
-            return false;
-        }
-    }
-}
-
 /// The payloads of all attributes with this number.
 pub(crate) fn each(bytes: &[u8], number: u16) -> impl Iterator<Item = &[u8]> {
     let mut attrs = Attrs::new(bytes);
@@ -487,7 +365,6 @@ pub(crate) fn each(bytes: &[u8], number: u16) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The payloads of all attributes.
-#[allow(dead_code)]
 pub(crate) fn items(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut attrs = Attrs::new(bytes);
     std::iter::from_fn(move || attrs.step()).map(|attr| attr.payload)
@@ -514,7 +391,7 @@ macro_rules! attributes {
             $($crate::policy::Entry {
                 number: $number,
                 name: stringify!($name),
-                key: stringify!($getter),
+                key: $crate::policy::key(stringify!($getter)),
                 shape: $crate::policy::shape!($shape $(($($args)*))?),
                 class: $crate::policy::Class::$class,
             }),*
@@ -524,6 +401,7 @@ macro_rules! attributes {
         #[derive(Clone, Copy)]
         pub struct $view<'a>(&'a [u8]);
 
+        #[allow(clippy::len_without_is_empty)]
         impl<'a> $view<'a> {
             /// The view of validated bytes.
             #[inline]
@@ -550,7 +428,7 @@ macro_rules! attributes {
                 $(#[$note])*
                 #[inline]
                 #[must_use]
-                #[allow(clippy::double_must_use)]
+                #[allow(clippy::double_must_use, clippy::len_without_is_empty)]
                 pub fn $getter(self) -> $crate::policy::value_type!('a $shape $(($($args)*))?) {
                     $crate::policy::value!(self.0, $number, $shape $(($($args)*))?)
                 }
@@ -578,6 +456,8 @@ macro_rules! shape {
     (be16) => { $crate::policy::Shape::Be16 };
     (be32) => { $crate::policy::Shape::Be32 };
     (be64) => { $crate::policy::Shape::Be64 };
+    (be_i32) => { $crate::policy::Shape::BeI32 };
+    (be32_but($silent:literal)) => { $crate::policy::Shape::Be32But($silent) };
     (uint) => { $crate::policy::Shape::Uint };
     (bytes) => { $crate::policy::Shape::Bytes };
     (at_least($size:literal)) => { $crate::policy::Shape::AtLeast($size) };
@@ -613,6 +493,8 @@ macro_rules! item_type {
     ($a:lifetime be16) => { u16 };
     ($a:lifetime be32) => { u32 };
     ($a:lifetime be64) => { u64 };
+    ($a:lifetime be_i32) => { i32 };
+    ($a:lifetime be32_but($silent:literal)) => { u32 };
     ($a:lifetime uint) => { u64 };
     ($a:lifetime bytes) => { &$a [u8] };
     ($a:lifetime at_least($size:literal)) => { &$a [u8] };
@@ -673,6 +555,12 @@ macro_rules! item {
     };
     ($payload:expr, be64) => {
         $payload.first_chunk().map(|b| u64::from_be_bytes(*b))
+    };
+    ($payload:expr, be_i32) => {
+        $payload.first_chunk().map(|b| i32::from_be_bytes(*b))
+    };
+    ($payload:expr, be32_but($silent:literal)) => {
+        $payload.first_chunk().map(|b| u32::from_be_bytes(*b))
     };
     ($payload:expr, uint) => {
         $payload

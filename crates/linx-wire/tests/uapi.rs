@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use linx_wire::route::policies;
-use linx_wire::uapi::rtm;
+use linx_wire::policy::Policy;
+use linx_wire::uapi::{nfnl, nft, rtm};
 
 /// Names that headers of an older kernel lack, with the kernel that brought them. (Debian 12 has those of 6.1.)
 const NEWER: &[(&str, &str)] = &[
@@ -73,6 +73,15 @@ const NEWER: &[(&str, &str)] = &[
     ("SEG6_IPTUNNEL_SRC", "6.18"),
     ("IFLA_HEADROOM", "6.18"),
     ("IFLA_TAILROOM", "6.18"),
+    ("NFTA_INNER_NUM", "6.2"),
+    ("NFTA_INNER_TYPE", "6.2"),
+    ("NFTA_INNER_FLAGS", "6.2"),
+    ("NFTA_INNER_HDRSIZE", "6.2"),
+    ("NFTA_INNER_EXPR", "6.2"),
+    ("NFTA_BITWISE_SREG2", "6.13"),
+    ("NFTA_SET_TYPE", "6.16"),
+    ("NFTA_SET_COUNT", "6.16"),
+    ("NFTA_DEVICE_PREFIX", "6.17"),
 ];
 
 /// Constants beside those of our tables that are no attributes of a 6.18 kernel's messages.
@@ -93,6 +102,11 @@ const NOT_SENT: &[(&str, &str)] = &[
 /// Tables of which only some constants belong to our messages: the rest of their enum is left alone.
 const PARTIAL: &[&str] =
     &["DEVLINK_ATTR", "DPLL_A_PIN", "AF", "IFLA_BRIDGE_MRP", "IFLA_BRIDGE_CFM", "ILA_ATTR"];
+
+/// The tables of both families of messages.
+fn policies() -> Vec<&'static Policy> {
+    [linx_wire::route::policies(), linx_wire::nft::policies()].concat()
+}
 
 #[derive(Default)]
 struct Headers {
@@ -199,7 +213,7 @@ fn headers() -> Option<Headers> {
     if !include.join("linux/if_link.h").exists() {
         return None;
     }
-    let mut paths: Vec<PathBuf> = ["linux", "linux/can"]
+    let mut paths: Vec<PathBuf> = ["linux", "linux/can", "linux/netfilter"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(include.join(folder)).into_iter().flatten())
         .map(|entry| entry.unwrap().path())
@@ -291,6 +305,62 @@ fn every_message_type_is_the_kernels() {
     ] {
         assert_eq!(headers.value(name), Some(i64::from(number)), "{name}");
     }
+}
+
+#[test]
+fn every_message_type_of_nf_tables_is_the_kernels() {
+    let Some(headers) = headers() else {
+        eprintln!("SKIPPED every_message_type_of_nf_tables_is_the_kernels: no kernel headers here");
+        return;
+    };
+    let subsystem = headers.value("NFNL_SUBSYS_NFTABLES").unwrap();
+    assert_eq!(subsystem, i64::from(nft::SUBSYSTEM));
+    for (name, number) in [
+        ("NEWTABLE", nft::NEWTABLE),
+        ("GETTABLE", nft::GETTABLE),
+        ("DELTABLE", nft::DELTABLE),
+        ("NEWCHAIN", nft::NEWCHAIN),
+        ("GETCHAIN", nft::GETCHAIN),
+        ("DELCHAIN", nft::DELCHAIN),
+        ("NEWRULE", nft::NEWRULE),
+        ("GETRULE", nft::GETRULE),
+        ("DELRULE", nft::DELRULE),
+        ("NEWSET", nft::NEWSET),
+        ("GETSET", nft::GETSET),
+        ("DELSET", nft::DELSET),
+        ("NEWSETELEM", nft::NEWSETELEM),
+        ("GETSETELEM", nft::GETSETELEM),
+        ("DELSETELEM", nft::DELSETELEM),
+        ("NEWGEN", nft::NEWGEN),
+        ("GETGEN", nft::GETGEN),
+        ("TRACE", nft::TRACE),
+        ("NEWOBJ", nft::NEWOBJ),
+        ("GETOBJ", nft::GETOBJ),
+        ("DELOBJ", nft::DELOBJ),
+        ("GETOBJ_RESET", nft::GETOBJ_RESET),
+        ("NEWFLOWTABLE", nft::NEWFLOWTABLE),
+        ("GETFLOWTABLE", nft::GETFLOWTABLE),
+        ("DELFLOWTABLE", nft::DELFLOWTABLE),
+        ("GETRULE_RESET", nft::GETRULE_RESET),
+        ("DESTROYTABLE", nft::DESTROYTABLE),
+        ("DESTROYCHAIN", nft::DESTROYCHAIN),
+        ("DESTROYRULE", nft::DESTROYRULE),
+        ("DESTROYSET", nft::DESTROYSET),
+        ("DESTROYSETELEM", nft::DESTROYSETELEM),
+        ("DESTROYOBJ", nft::DESTROYOBJ),
+        ("DESTROYFLOWTABLE", nft::DESTROYFLOWTABLE),
+        ("GETSETELEM_RESET", nft::GETSETELEM_RESET),
+    ] {
+        // The header of 6.1 has no messages that destroy or that reset elements.
+        let newer = name.starts_with("DESTROY") || name.ends_with("_RESET");
+        match headers.value(&format!("NFT_MSG_{name}")) {
+            Some(value) => assert_eq!(subsystem << 8 | value, i64::from(number), "{name}"),
+            None => assert!(newer, "{name} is not in the headers"),
+        }
+    }
+    // NLMSG_MIN_TYPE and the one after it.
+    let first = headers.value("NLMSG_MIN_TYPE").unwrap();
+    assert_eq!([first, first + 1], [nfnl::BATCH_BEGIN, nfnl::BATCH_END].map(i64::from));
 }
 
 #[test]

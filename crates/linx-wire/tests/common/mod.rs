@@ -21,7 +21,12 @@ impl Capture {
 
 /// All scenes, by name.
 pub fn captures() -> Vec<Capture> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    captures_in("testdata")
+}
+
+/// All scenes of a folder, by name.
+pub fn captures_in(folder: &str) -> Vec<Capture> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "bin"));
     paths.sort();
