@@ -102,6 +102,23 @@ impl Ear {
     }
 }
 
+/// A process with an input that ends with the test, whatever the test finds.
+struct Ended(Child);
+
+impl Ended {
+    fn run(command: &mut Command) -> Self {
+        // It must not hold open what the test prints to.
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn sh(script: &str) -> Child {
     Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap()
 }
@@ -327,6 +344,34 @@ fn a_child_in_another_pid_namespace_is_itself_or_nobody() {
     }
 }
 
+/// Two containers share a network namespace, as those of a pod do: the first process of each is its pid 1.
+#[test]
+fn a_container_is_not_blamed_for_its_neighbour() {
+    let _alone = alone();
+    for authors in [with_cache(), Some(Authors::without_cache().unwrap())].into_iter().flatten() {
+        let Some(guard) = TestNetns::new("pod") else { return };
+        guard.ip("link set lo up");
+        let mut ear = Ear::new(guard.netns(), &authors);
+        let decoy = guard.spawn("unshare", &["-pf", "--kill-child", "sleep", "600"]);
+        let end = Instant::now() + PATIENCE;
+        let ppid = format!(" (sleep) S {} ", decoy.id());
+        let is_it =
+            |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| s.contains(&ppid));
+        let decoy_pid = loop {
+            if let Some(pid) = linx_sys::processes().unwrap().into_iter().find(is_it) {
+                break pid;
+            }
+            assert!(Instant::now() < end, "no sleep");
+        };
+        let script = format!("ip netns exec {} unshare -pf ip route add 10.5.0.0 dev lo", guard.name());
+        let heard = ear.hear(&mut sh(&script), 1);
+        let author = &heard[0].1;
+        assert!(author.is(1), "{author:?}");
+        assert_ne!(author.pid, Some(decoy_pid), "the neighbour is blamed: {author:?}");
+        drop(decoy);
+    }
+}
+
 /// A pid whose owner started after the event was seen was somebody else's then.
 #[test]
 fn a_reused_pid_is_no_author() {
@@ -377,6 +422,62 @@ fn an_open_socket_leads_to_its_process() {
             assert!(!author.is_known() || socket.portid() == std::process::id(), "{author:?}");
         }
     }
+}
+
+/// Of two processes that have the socket either may have used it, whoever's pid the port id is.
+#[test]
+fn a_shared_socket_has_no_author() {
+    let _alone = alone();
+    for authors in [with_cache(), Some(Authors::without_cache().unwrap())].into_iter().flatten() {
+        let Some(guard) = TestNetns::new("shared") else { return };
+        let netns = guard.netns();
+        let socket = Socket::open(Protocol::ROUTE, &netns).unwrap();
+        let (cookie, me) = (socket.netns_cookie(), std::process::id());
+        assert_eq!(socket.portid(), me, "the first socket in a namespace has the pid of its maker");
+        let ask = || authors.resolve(&netns, cookie, me, linx_sys::boottime()).pid;
+        assert_eq!(ask(), Some(me));
+        let copy = socket.as_fd().try_clone_to_owned().unwrap();
+        let holder = Ended::run(Command::new("sleep").arg("600").stdin(Stdio::from(copy)));
+        let await_answer = |wanted: Option<u32>| {
+            let end = Instant::now() + PATIENCE;
+            while ask() != wanted {
+                assert!(Instant::now() < end, "{:?}, not {wanted:?}", ask());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        await_answer(None);
+        drop(holder);
+        await_answer(Some(me));
+    }
+}
+
+/// What a process became after the event was seen did not do it.
+#[test]
+fn an_image_of_later_is_no_author() {
+    let _alone = alone();
+    let Some(authors) = with_cache() else { return };
+    let Some(guard) = TestNetns::new("later") else { return };
+    let netns = guard.netns();
+    let cookie = netns.cookie().unwrap();
+    let args = ["netns", "exec", guard.name(), "sh", "-c", "read line; exec sleep 600"];
+    let mut child = Ended::run(Command::new("ip").args(args).stdin(Stdio::piped()));
+    let path = format!("/proc/{}/comm", child.0.id());
+    let is = |comm: &str| {
+        let end = Instant::now() + PATIENCE;
+        while std::fs::read_to_string(&path).unwrap().trim_end() != comm {
+            assert!(Instant::now() < end, "no {comm}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    is("sh");
+    let seen = linx_sys::boottime();
+    drop(child.0.stdin.take());
+    is("sleep");
+    let author = authors.resolve(&netns, cookie, child.0.id(), seen);
+    assert_eq!(author.pid, Some(child.0.id()));
+    assert_eq!(author.comm().unwrap().to_string(), "sh", "{author:?}");
+    assert_eq!(author.cmdline.first().map(|a| &**a), Some(&b"sh"[..]), "{author:?}");
+    assert!(author.exe.as_ref().is_some_and(|exe| !exe.ends_with("sleep")), "{author:?}");
 }
 
 #[test]

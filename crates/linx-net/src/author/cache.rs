@@ -33,6 +33,8 @@ pub(super) struct Execution {
     pub(super) ended: Option<Duration>,
     /// Another process had the pid after this one ended.
     pub(super) is_reused: bool,
+    /// In an answer: the process executed something else after the time that was asked for.
+    pub(super) is_replaced: bool,
     /// `None`: it was gone before anything could be read.
     pub(super) facts: Option<Arc<Facts>>,
 }
@@ -64,7 +66,9 @@ impl Executions {
         }
         let own_pid = facts.as_ref().map_or(pid, Facts::own_pid);
         let facts = facts.map(Arc::new);
-        let execution = Execution { pid, own_pid, start, executed, ended: None, is_reused: false, facts };
+        let (is_reused, is_replaced) = (false, false);
+        let execution =
+            Execution { pid, own_pid, start, executed, ended: None, is_reused, is_replaced, facts };
         let id = self.next_id;
         self.next_id += 1;
         self.bytes += execution.bytes();
@@ -159,7 +163,14 @@ impl Executions {
     fn at(&self, ids: Option<&Vec<u64>>, seen: Duration) -> Vec<Execution> {
         let mut found: Vec<Execution> = Vec::new();
         for id in ids.into_iter().flatten() {
-            let Some(execution) = self.by_id.get(id).filter(|e| e.executed <= seen) else { continue };
+            let Some(execution) = self.by_id.get(id) else { continue };
+            let earlier = found.iter_mut().find(|f| (f.pid, f.start) == (execution.pid, execution.start));
+            if execution.executed > seen {
+                if let Some(earlier) = earlier {
+                    earlier.is_replaced = true;
+                }
+                continue;
+            }
             // What was seen may have been done a while ago, but not by who ended before all of that while;
             // and not certainly by this one if the pid had another owner before it was seen.
             let is_possible =
@@ -167,7 +178,7 @@ impl Executions {
             if !is_possible {
                 continue;
             }
-            match found.iter_mut().find(|f| (f.pid, f.start) == (execution.pid, execution.start)) {
+            match earlier {
                 // Ids follow the order of execution: the later image is the one.
                 Some(earlier) => *earlier = execution.clone(),
                 None => found.push(execution.clone()),
@@ -235,6 +246,8 @@ mod tests {
         cache.insert(7, at(12), Some(facts(7, 10, "ip")));
         cache.exited(7, at(13));
         assert_eq!(comms(&cache.with_own_pid(7, at(11))), ["sh"]);
+        let replaced = |seen| cache.with_own_pid(7, seen).first().is_some_and(|e| e.is_replaced);
+        assert!(replaced(at(11)) && !replaced(at(12)));
         assert_eq!(comms(&cache.with_own_pid(7, at(14))), ["ip"]);
         // A pid that was executed later than what was seen is no author.
         assert!(cache.with_own_pid(7, at(9)).is_empty());

@@ -75,7 +75,8 @@ impl Feed {
         memo: &Arc<Memo>,
         keep: Option<Arc<[Capability]>>,
     ) -> Result<Self, linx_sys::Error> {
-        let connector = ProcConnector::open(&Netns::host()?, ProcEvents::EXEC | ProcEvents::EXIT)?;
+        let connector =
+            ProcConnector::open(&Netns::host()?, ProcEvents::FORK | ProcEvents::EXEC | ProcEvents::EXIT)?;
         // As much as is to be had: less only means that a storm is heard with a gap.
         connector.set_rcvbuf(RCVBUF_BYTES)?;
         let bell = Bell {
@@ -184,6 +185,8 @@ impl Worker {
                 self.with(|executions| executions.insert(pid, at, facts));
                 self.memo.forget(pid);
             }
+            // The copy has the parent's sockets, and may use them.
+            ProcEvent::Fork { parent_pid, tid, pid, .. } if tid == pid => self.memo.forget(parent_pid),
             ProcEvent::Exit { tid, pid, .. } if tid == pid => {
                 self.with(|executions| executions.exited(pid, at));
                 self.memo.forget(pid);

@@ -14,8 +14,9 @@ const LIMIT: usize = 1024;
 const UNCHECKED: Duration = Duration::from_millis(100);
 /// "Nobody knows" is believed this long.
 const NOBODY: Duration = Duration::from_secs(1);
-/// An answer that no open socket proves is believed this long, checked or not.
-const UNPROVEN: Duration = Duration::from_secs(5);
+/// An answer is believed this long, checked or not: what the checks do not see is a socket handed to another process,
+/// and a port id of a process that holds no such socket.
+const BELIEVED: Duration = Duration::from_secs(5);
 
 /// What an answer stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Memo {
         if seen < proof.start {
             return None;
         }
-        if proof.socket.is_none() && seen > entry.made + UNPROVEN {
+        if seen > entry.made + BELIEVED {
             return None;
         }
         let checked = Duration::from_nanos(entry.checked.load(Ordering::Relaxed));
@@ -80,7 +81,7 @@ impl Memo {
         map.insert(key, Entry { author: Arc::clone(author), proof, made: seen, checked });
     }
 
-    /// The process became another image, or ended.
+    /// The process became another image, was copied with its sockets, or ended.
     pub(super) fn forget(&self, pid: u32) {
         let is_of = |entry: &Entry| entry.proof.as_ref().is_some_and(|proof| proof.pid == pid);
         let any = self.0.read().unwrap_or_else(PoisonError::into_inner).values().any(is_of);
@@ -126,7 +127,7 @@ mod tests {
         assert!(memo.recall((1, 5), then, &procfs).is_some());
         assert!(memo.recall((2, 5), then, &procfs).is_none());
         assert!(memo.recall((1, 5), then + UNCHECKED * 2, &procfs).is_some());
-        assert!(memo.recall((1, 5), then + UNPROVEN * 2, &procfs).is_none());
+        assert!(memo.recall((1, 5), then + BELIEVED * 2, &procfs).is_none());
         // Before the process was there, it was not it.
         assert!(memo.recall((1, 5), proof.start.saturating_sub(Duration::from_millis(1)), &procfs).is_none());
 

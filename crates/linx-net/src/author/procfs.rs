@@ -229,6 +229,8 @@ pub(super) struct Nested {
     pub(super) pid: u32,
     pub(super) own_pid: u32,
     pub(super) netns: Option<u64>,
+    /// Inode of its pid namespace; `None` for another user's process.
+    pub(super) pid_namespace: Option<u64>,
 }
 
 /// The processes in other pid namespaces than this process's.
@@ -238,11 +240,14 @@ pub(super) fn nested() -> Vec<Nested> {
     let one = |pid| {
         let directory = ProcDir::open(pid).ok()?;
         // Another user's namespaces cannot be read, but how deep they are nested can.
-        if directory.link("ns/pid").is_ok_and(|link| link == own) {
+        let link = directory.link("ns/pid").ok();
+        if link.as_ref() == Some(&own) {
             return None;
         }
+        let pid_namespace = link.and_then(|link| parse::inode(&link, "pid"));
         let status = parse::status(&directory.read("status", FILE_BYTES).ok()?)?;
-        status.is_nested.then(|| Nested { pid, own_pid: status.own_pid, netns: netns(&directory) })
+        let own_pid = status.own_pid;
+        status.is_nested.then(|| Nested { pid, own_pid, netns: netns(&directory), pid_namespace })
     };
     linx_sys::processes().unwrap_or_default().into_iter().filter_map(one).collect()
 }

@@ -21,6 +21,8 @@ const CATCH_UP: Duration = Duration::from_millis(200);
 const FRESH: Duration = Duration::from_secs(5);
 /// The list of nested processes is read again when it is older.
 const NESTED_AGE: Duration = Duration::from_secs(1);
+/// Looks at who holds a socket, before several holders count as several.
+const LOOKS: u32 = 3;
 /// Namespaces whose inode is remembered.
 const INODES: usize = 4096;
 /// The socket table of the calling thread's namespace.
@@ -49,6 +51,8 @@ struct Candidate {
     facts: Arc<Facts>,
     executed: Duration,
     is_alive: bool,
+    /// It executed something else after the event was seen.
+    is_replaced: bool,
 }
 
 enum Holder {
@@ -91,12 +95,15 @@ impl Core {
         let early = if self.is_initial { self.procfs.now(portid) } else { None };
         self.catch_up(seen);
         let found = self.find(netns, cookie, portid, seen, early);
-        let (author, proof) = match found {
-            Some((facts, proof)) => (facts.author(Some(portid), None, Certainty::Likely), Some(proof)),
-            None => (Author::of_portid(portid), None),
+        let Some((facts, proof)) = found else {
+            let author = Arc::new(Author::of_portid(portid));
+            self.memo.keep((cookie, portid), &author, None, seen);
+            return author;
         };
-        let author = Arc::new(author);
-        self.memo.keep((cookie, portid), &author, proof, seen);
+        let author = Arc::new(facts.author(Some(portid), None, Certainty::Likely));
+        if proof.is_some() {
+            self.memo.keep((cookie, portid), &author, proof, seen);
+        }
         author
     }
 
@@ -106,6 +113,7 @@ impl Core {
         }
     }
 
+    /// The process, and what that stands on; `None` where the answer does not hold for later events.
     fn find(
         &self,
         netns: &Netns,
@@ -113,16 +121,17 @@ impl Core {
         portid: u32,
         seen: Duration,
         early: Option<Facts>,
-    ) -> Option<(Arc<Facts>, Proof)> {
+    ) -> Option<(Arc<Facts>, Option<Proof>)> {
         let place = self.inode_of(netns, cookie);
         let socket =
             self.table(netns, cookie).and_then(|t| parse::netlink_socket(&t, Protocol::ROUTE.0, portid));
         if let Some(socket) = socket {
-            match self.holder(socket, portid, seen) {
+            match self.holder(socket, seen) {
                 Holder::One(facts, descriptor) => {
                     let (pid, start) = (facts.pid, facts.stat.start);
-                    let facts = self.with_what_was_heard(*facts, seen);
-                    return Some((facts, Proof { pid, start, socket: Some((socket, descriptor)) }));
+                    let (facts, is_replaced) = self.with_what_was_heard(*facts, seen);
+                    let proof = Proof { pid, start, socket: Some((socket, descriptor)) };
+                    return Some((facts, (!is_replaced).then_some(proof)));
                 }
                 Holder::Several => return None,
                 Holder::Nobody => {}
@@ -133,33 +142,30 @@ impl Core {
         }
         let chosen = self.choose(self.candidates(portid, seen, early)?, place, seen)?;
         let proof = Proof { pid: chosen.facts.pid, start: chosen.facts.stat.start, socket: None };
-        Some((chosen.facts, proof))
+        Some((chosen.facts, (!chosen.is_replaced).then_some(proof)))
     }
 
     /// The process that has the socket open. A socket may have been handed on, and copies of a process share
-    /// theirs: only one holder counts, or the one whose pid the port id is.
-    fn holder(&self, socket: u64, portid: u32, seen: Duration) -> Holder {
+    /// theirs: of several holders any may have used it, the one whose pid the port id is no more than another (what
+    /// systemd opens for networkd has systemd's).
+    fn holder(&self, socket: u64, seen: Duration) -> Holder {
         let held = |pid: u32| {
             let descriptor = procfs::descriptor_of(pid, socket)?;
             let facts = self.procfs.now(pid)?;
             (facts.stat.start <= seen && !facts.stat.is_zombie).then_some((facts, descriptor))
         };
-        let namesake = self.is_initial.then(|| held(portid)).flatten();
-        if let Some((facts, descriptor)) = namesake.filter(|(facts, _)| !facts.is_nested()) {
-            return Holder::One(Box::new(facts), descriptor);
-        }
-        let mut holders: Vec<(Facts, u32)> =
-            linx_sys::processes().unwrap_or_default().into_iter().filter_map(held).collect();
-        if holders.len() > 1 {
-            holders.retain(|(facts, _)| facts.own_pid() == portid);
-            if holders.len() != 1 {
-                return Holder::Several;
+        for attempt in 1.. {
+            let processes = linx_sys::processes().unwrap_or_default();
+            let mut holders = processes.into_iter().filter_map(held);
+            match (holders.next(), holders.next()) {
+                (None, _) => return Holder::Nobody,
+                (Some((facts, descriptor)), None) => return Holder::One(Box::new(facts), descriptor),
+                (Some(_), Some(_)) if attempt == LOOKS => break,
+                // A copy that is about to execute something closes it by that.
+                (Some(_), Some(_)) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
-        match holders.pop() {
-            Some((facts, descriptor)) => Holder::One(Box::new(facts), descriptor),
-            None => Holder::Nobody,
-        }
+        Holder::Several
     }
 
     /// The processes whose pid, in their own pid namespace, was `portid`; `None` when there was one of which
@@ -167,8 +173,8 @@ impl Core {
     fn candidates(&self, portid: u32, seen: Duration, early: Option<Facts>) -> Option<Vec<Candidate>> {
         let mut found = Vec::new();
         for execution in self.heard(|executions| executions.with_own_pid(portid, seen)) {
-            let Execution { facts, executed, .. } = execution;
-            found.push(Candidate { facts: facts?, executed, is_alive: false });
+            let Execution { facts, executed, is_replaced, .. } = execution;
+            found.push(Candidate { facts: facts?, executed, is_alive: false, is_replaced });
         }
         let nested = self.nested(seen);
         let nested = nested.iter().filter(|n| n.own_pid == portid).filter_map(|n| self.procfs.now(n.pid));
@@ -184,13 +190,15 @@ impl Core {
             match heard {
                 Some(candidate) => {
                     candidate.is_alive = is_alive;
-                    if is_alive {
+                    candidate.is_replaced |= is_other_image(&now, &candidate.facts);
+                    if is_alive && !candidate.is_replaced {
                         candidate.facts = Arc::new(merged(now, &candidate.facts));
                     }
                 }
                 None => {
                     let executed = now.stat.start;
-                    found.push(Candidate { facts: Arc::new(now), executed, is_alive });
+                    let facts = Arc::new(now);
+                    found.push(Candidate { facts, executed, is_alive, is_replaced: false });
                 }
             }
         }
@@ -206,15 +214,18 @@ impl Core {
             })
         };
         let (mut there, elsewhere): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_there);
-        let has_nested = || self.nested(seen).iter().any(|n| n.netns.is_none() || n.netns == place);
+        let nested = || self.nested(seen);
+        let is_here = |n: &Nested| n.netns.is_none() || n.netns == place;
         if let Some(candidate) = there.pop() {
             // Two of them: it cannot be told. One that lives, has no such socket, and shares the namespace with
-            // containers: a container's process that is gone may have had the number, if nobody kept count.
-            let is_doubtful = !there.is_empty()
-                || (self.bell.get().is_none()
-                    && candidate.is_alive
-                    && !candidate.facts.is_nested()
-                    && has_nested());
+            // other containers: a process of theirs that is gone may have had the number, if nobody kept count.
+            let shares = || {
+                let nested = nested();
+                let own = nested.iter().find(|n| n.pid == candidate.facts.pid).and_then(|n| n.pid_namespace);
+                nested.iter().any(|n| is_here(n) && (n.pid_namespace.is_none() || n.pid_namespace != own))
+            };
+            let is_doubtful =
+                !there.is_empty() || (self.bell.get().is_none() && candidate.is_alive && shares());
             return (!is_doubtful).then_some(candidate);
         }
         // `ip -n NAME` is executed in one namespace and acts in another, and of a zombie the namespace cannot
@@ -225,7 +236,7 @@ impl Core {
             !facts.is_nested() && may_enter && seen <= candidate.executed + FRESH
         });
         let candidate = entered.next()?;
-        (entered.next().is_none() && !has_nested()).then_some(candidate)
+        (entered.next().is_none() && !nested().iter().any(is_here)).then_some(candidate)
     }
 
     /// The processes in other pid namespaces, at most [`NESTED_AGE`] old.
@@ -259,7 +270,7 @@ impl Core {
         let thread = self.procfs.thread(tid).filter(|(stat, _)| stat.comm == comm && stat.start <= seen);
         if let Some((stat, pid)) = thread {
             let now = self.procfs.now(pid).filter(|now| now.stat.start <= stat.start)?;
-            return Some(self.with_what_was_heard(now, seen));
+            return Some(self.with_what_was_heard(now, seen).0);
         }
         let mut heard = self.heard(|executions| executions.with_pid(tid, seen));
         match (heard.pop(), heard.is_empty()) {
@@ -268,14 +279,17 @@ impl Core {
         }
     }
 
-    /// What `/proc` says now, and for what it does not say any more, what was read when it was executed.
-    fn with_what_was_heard(&self, now: Facts, seen: Duration) -> Arc<Facts> {
+    /// What `/proc` says now, and for what it does not say any more, what was read when it was executed; and whether
+    /// the process executed something else since, in which case what it is now did not do it.
+    fn with_what_was_heard(&self, now: Facts, seen: Duration) -> (Arc<Facts>, bool) {
         let heard = self.heard(|executions| executions.with_pid(now.pid, seen));
         let same = heard.into_iter().find(|execution| execution.start == now.stat.start);
+        let is_replaced = same.as_ref().is_some_and(|execution| execution.is_replaced);
         match same.and_then(|execution| execution.facts) {
-            Some(facts) if now.stat.is_zombie => facts,
-            Some(facts) => Arc::new(merged(now, &facts)),
-            None => Arc::new(now),
+            Some(facts) if is_replaced || is_other_image(&now, &facts) => (facts, true),
+            Some(facts) if now.stat.is_zombie => (facts, false),
+            Some(facts) => (Arc::new(merged(now, &facts)), false),
+            None => (Arc::new(now), is_replaced),
         }
     }
 
@@ -314,6 +328,11 @@ impl Core {
         inodes.insert(cookie, inode);
         Some(inode)
     }
+}
+
+/// Whether a process has executed something else than it had: of the execution itself nothing may be heard yet.
+fn is_other_image(now: &Facts, executed: &Facts) -> bool {
+    matches!((&now.exe, &executed.exe), (Some(now), Some(then)) if now != then)
 }
 
 /// What is true now; what could not be read of a process that was just ending is taken from when it was
