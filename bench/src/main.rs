@@ -14,6 +14,7 @@ mod monitors;
 mod namespace;
 #[cfg_attr(not(feature = "peers"), path = "no_peers.rs")]
 mod peers;
+mod render;
 mod report;
 mod storm;
 
@@ -60,13 +61,18 @@ pub struct Scale {
 
 type Area = (&'static str, fn(Scale, &mut Report) -> Outcome<()>);
 
-const AREAS: [Area; 4] =
-    [("decode", decode::run), ("dump", dump::run), ("storm", storm::run), ("latency", latency::run)];
+const AREAS: [Area; 5] = [
+    ("decode", decode::run),
+    ("render", render::run),
+    ("dump", dump::run),
+    ("storm", storm::run),
+    ("latency", latency::run),
+];
 
 const USAGE: &str = "\
 linx-bench [NAME…] [--rounds N] [--short] [--json FILE]
 
-  NAME          decode, dump, storm, latency; all of them without one
+  NAME          decode, render, dump, storm, latency; all of them without one
   --rounds N    turns of each contestant (5)
   --short       little of everything, to see that it works
   --json FILE   all samples of all contestants

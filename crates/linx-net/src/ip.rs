@@ -37,35 +37,35 @@ impl Text {
     /// Adds ASCII text; what does not fit is left out.
     #[inline]
     pub fn push_str(&mut self, text: &str) {
-        text.bytes().for_each(|byte| self.push(byte));
+        self.push_ascii(text.as_bytes());
     }
 
     /// Adds a number below 256.
     #[inline(always)]
     fn push_octet(&mut self, number: u8) {
-        if number >= 100 {
-            self.push(b'0' + number / 100);
+        let &[a, b, c, length] = OCTETS.get(usize::from(number)).unwrap_or(&[b'?', 0, 0, 1]);
+        let rest = self.bytes.get_mut(usize::from(self.length)..).unwrap_or_default();
+        // Three bytes at once, of which the next overwrites what is no digit.
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = [a, b, c];
+            self.length += length;
         }
-        if number >= 10 {
-            self.push(b'0' + number / 10 % 10);
-        }
-        self.push(b'0' + number % 10);
     }
 
     /// Adds a number without leading zeros.
     #[inline]
-    pub fn push_decimal(&mut self, mut number: u64) {
-        let mut digits = [0u8; 20];
-        let mut count = 0;
-        for place in digits.iter_mut().rev() {
-            *place = b'0' + (number % 10) as u8;
-            number /= 10;
-            count += 1;
-            if number == 0 {
-                break;
-            }
+    pub fn push_decimal(&mut self, number: u64) {
+        let mut digits = [0; DIGITS];
+        self.push_ascii(decimals(number, &mut digits));
+    }
+
+    #[inline(always)]
+    fn push_ascii(&mut self, ascii: &[u8]) {
+        let start = usize::from(self.length);
+        if let Some(place) = self.bytes.get_mut(start..start + ascii.len()) {
+            place.copy_from_slice(ascii);
+            self.length += ascii.len() as u8;
         }
-        digits.iter().skip(20 - count).for_each(|digit| self.push(*digit));
     }
 
     #[inline(always)]
@@ -95,6 +95,45 @@ impl Text {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 }
+
+/// Digits of the largest number.
+pub(crate) const DIGITS: usize = 20;
+
+/// The digits of a number.
+#[inline(always)]
+pub(crate) fn decimals(mut number: u64, digits: &mut [u8; DIGITS]) -> &[u8] {
+    let mut start = DIGITS;
+    loop {
+        start -= 1;
+        if let Some(place) = digits.get_mut(start) {
+            *place = b'0' + (number % 10) as u8;
+        }
+        number /= 10;
+        if number == 0 || start == 0 {
+            return digits.get(start..).unwrap_or_default();
+        }
+    }
+}
+
+/// The numbers below 256: their digits from the left, and how many these are.
+static OCTETS: [[u8; 4]; 256] = {
+    let mut all = [[0; 4]; 256];
+    let mut number = 0;
+    while number < 256 {
+        let n = number as u8;
+        let digits = [b'0' + n / 100, b'0' + n / 10 % 10, b'0' + n % 10];
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            all[number] = match n {
+                100.. => [digits[0], digits[1], digits[2], 3],
+                10.. => [digits[1], digits[2], 0, 2],
+                _ => [digits[2], 0, 0, 1],
+            };
+        }
+        number += 1;
+    }
+    all
+};
 
 impl Default for Text {
     fn default() -> Self {

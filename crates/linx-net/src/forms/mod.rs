@@ -127,13 +127,18 @@ pub(crate) fn key(entry: &Entry) -> &'static str {
     entry.key.strip_prefix("r#").unwrap_or(entry.key)
 }
 
+/// The forms of a table's attributes.
+pub(crate) fn of(policy: &Policy) -> Forms {
+    let mut all = FORMS.iter().chain(link::FORMS).chain(kinds::FORMS);
+    all.find(|table| table.0 == policy.prefix).map_or(&[], |table| table.1)
+}
+
 /// The form of an attribute, where it is not that of its shape.
-pub(crate) fn form(policy: &Policy, entry: &Entry) -> Option<Form> {
+pub(crate) fn form(forms: Forms, entry: &Entry) -> Option<Form> {
     // What only fills, in every table.
     if entry.name == "PAD" {
         return Some(Form::Nothing);
     }
-    let forms = FORMS.iter().chain(link::FORMS).chain(kinds::FORMS).find(|table| table.0 == policy.prefix)?.1;
     forms.iter().find(|form| form.0 == entry.name).map(|form| form.1)
 }
 

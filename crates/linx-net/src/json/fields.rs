@@ -34,7 +34,7 @@ impl<S: SerializeStruct> Fields<S> {
         self.0.end()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn put<T: Serialize + ?Sized>(
         &mut self,
         key: &'static str,
@@ -43,7 +43,7 @@ impl<S: SerializeStruct> Fields<S> {
         self.0.serialize_field(key, value)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn maybe<T: Serialize>(
         &mut self,
         key: &'static str,
@@ -56,12 +56,12 @@ impl<S: SerializeStruct> Fields<S> {
     }
 
     /// `true` or nothing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn flag(&mut self, key: &'static str, present: bool) -> Result<(), S::Error> {
         if present { self.put(key, &true) } else { Ok(()) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn ip(&mut self, key: &'static str, address: Option<IpAddr>) -> Result<(), S::Error> {
         self.maybe(key, address.map(Ip))
     }

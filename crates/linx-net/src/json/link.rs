@@ -3,7 +3,6 @@
 //! Its attributes go through the tables of `linx-wire` ([`Nest`]), those that ip shows first in ip's order, with
 //! ip's spellings ([`crate::forms`]). Not taken over from ip: the flag `M-DOWN`, which is the state of another link.
 
-use linx_wire::policy::Entry;
 use linx_wire::route::link::LINK;
 use linx_wire::route::{LinkFlags, LinkView};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -17,9 +16,35 @@ use crate::words;
 #[derive(Debug)]
 pub struct LinkBody<'a, L>(pub &'a L, pub &'a Context<'a>);
 
-/// What comes first, in ip's order.
-const ORDER: &[&str] =
-    &["IFNAME", "LINK", "LINK_NETNSID", "MTU", "QDISC", "MASTER", "OPERSTATE", "LINKMODE", "GROUP", "TXQLEN"];
+/// `IFLA_*` numbers.
+mod ifla {
+    pub(super) const ADDRESS: u16 = 1;
+    pub(super) const BROADCAST: u16 = 2;
+    pub(super) const IFNAME: u16 = 3;
+    pub(super) const MTU: u16 = 4;
+    pub(super) const LINK: u16 = 5;
+    pub(super) const QDISC: u16 = 6;
+    pub(super) const MASTER: u16 = 10;
+    pub(super) const TXQLEN: u16 = 13;
+    pub(super) const OPERSTATE: u16 = 16;
+    pub(super) const LINKMODE: u16 = 17;
+    pub(super) const GROUP: u16 = 27;
+    pub(super) const LINK_NETNSID: u16 = 37;
+    pub(super) const PERM_ADDRESS: u16 = 54;
+}
+
+/// What comes first behind name and flags, in ip's order.
+const ORDER: &[u16] = &[
+    ifla::LINK,
+    ifla::LINK_NETNSID,
+    ifla::MTU,
+    ifla::QDISC,
+    ifla::MASTER,
+    ifla::OPERSTATE,
+    ifla::LINKMODE,
+    ifla::GROUP,
+    ifla::TXQLEN,
+];
 
 impl<L: LinkView> Serialize for LinkBody<'_, L> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -31,10 +56,9 @@ impl<L: LinkView> Serialize for LinkBody<'_, L> {
         if link.is_part() {
             map.serialize_entry("family", &*words::word_or_number(words::FAMILIES, link.family().into()))?;
         }
-        let first = |entry: &Entry| ORDER.contains(&entry.name);
-        nest.ordered(&mut map, ORDER.get(..1).unwrap_or_default())?;
+        nest.ordered(&mut map, &[ifla::IFNAME])?;
         map.serialize_entry("flags", &FlagWords(link.flags()))?;
-        nest.ordered(&mut map, ORDER.get(1..).unwrap_or_default())?;
+        nest.ordered(&mut map, ORDER)?;
         map.serialize_entry("link_type", &*words::link_type(link.link_type()))?;
         for (key, address) in [("address", whole.address()), ("broadcast", whole.broadcast())] {
             if let Some(address) = address.filter(|address| !address.as_bytes().is_empty()) {
@@ -57,13 +81,11 @@ impl<L: LinkView> Serialize for LinkBody<'_, L> {
             )?;
         }
         self.peer(&mut map)?;
-        nest.filtered(&mut map, |entry| !first(entry) && !BY_HAND.contains(&entry.name))?;
+        let written = [&[ifla::IFNAME, ifla::ADDRESS, ifla::BROADCAST, ifla::PERM_ADDRESS], ORDER].concat();
+        nest.without(&mut map, &written)?;
         map.end()
     }
 }
-
-/// Written above.
-const BY_HAND: &[&str] = &["ADDRESS", "BROADCAST", "PERM_ADDRESS"];
 
 impl<L: LinkView> LinkBody<'_, L> {
     /// The other end of a pair that is in another namespace, where somebody can tell.

@@ -7,7 +7,7 @@ use linx_wire::policy::{Class, Entry, Policy, Shape, Surroundings};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::fields::{Hex, Ip, Unknown, readable};
-use crate::forms::{self, Form, Given, attributes, signed, unsigned};
+use crate::forms::{self, Form, Forms, Given, attributes, signed, unsigned};
 use crate::names::Context;
 
 /// A list of attributes and its table.
@@ -31,42 +31,48 @@ impl Serialize for Nest<'_> {
 impl<'a> Nest<'a> {
     /// Writes the attributes into an object that is open.
     pub(super) fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        self.filtered(map, |_| true)
+        self.without(map, &[])
     }
 
-    /// Writes the attributes of these kernel names, in this order.
-    pub(super) fn ordered<M: SerializeMap>(&self, map: &mut M, names: &[&str]) -> Result<(), M::Error> {
-        for name in names {
-            let Some(entry) = self.policy.entries.iter().find(|entry| entry.name == *name) else { continue };
-            if let Some(attr) = attributes(self.bytes).filter(|attr| attr.number() == entry.number).last() {
-                self.entry(map, entry, attr.payload)?;
+    /// Writes the attributes of these numbers, in this order.
+    pub(super) fn ordered<M: SerializeMap>(&self, map: &mut M, numbers: &[u16]) -> Result<(), M::Error> {
+        let forms = forms::of(self.policy);
+        for number in numbers {
+            if let (Some(entry), Some(payload)) = (self.policy.entry(*number), self.last(*number)) {
+                self.entry(map, forms, entry, payload)?;
             }
         }
         Ok(())
     }
 
-    /// Writes the attributes that `wanted` takes, and those without a declaration.
-    pub(super) fn filtered<M: SerializeMap>(
-        &self,
-        map: &mut M,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<(), M::Error> {
+    /// The payload of an attribute. Of one that stands twice, the kernel's own parser takes the last.
+    fn last(&self, number: u16) -> Option<&'a [u8]> {
+        attributes(self.bytes).filter(|attr| attr.number() == number).last().map(|attr| attr.payload)
+    }
+
+    /// Writes the attributes but those of the numbers in `without`, and those without a declaration.
+    pub(super) fn without<M: SerializeMap>(&self, map: &mut M, without: &[u16]) -> Result<(), M::Error> {
+        let forms = forms::of(self.policy);
         let mut unknown = Vec::new();
-        // Numbers that were written: at most 127, see `Policy`.
-        let mut written = 0u128;
+        // Numbers as bits: `Policy` has none above 127.
+        let bit = |number: u16| 1u128 << (number & 127);
+        let (mut once, mut twice) = (0, 0);
         for attr in attributes(self.bytes) {
-            let Some(entry) = self.policy.entry(attr.number()) else {
+            twice |= once & bit(attr.number());
+            once |= bit(attr.number());
+        }
+        let mut written = without.iter().fold(0, |bits, number| bits | bit(*number));
+        for attr in attributes(self.bytes) {
+            let (number, bit) = (attr.number(), bit(attr.number()));
+            let Some(entry) = self.policy.entry(number) else {
                 unknown.push(attr);
                 continue;
             };
-            let bit = 1 << (attr.number() & 127);
-            if written & bit != 0 || !wanted(entry) {
-                continue;
+            if written & bit == 0 {
+                written |= bit;
+                let last = if twice & bit == 0 { None } else { self.last(number) };
+                self.entry(map, forms, entry, last.unwrap_or(attr.payload))?;
             }
-            written |= bit;
-            // Of an attribute that stands twice, the kernel's own parser takes the last.
-            let last = attributes(self.bytes).filter(|other| other.number() == attr.number()).last();
-            self.entry(map, entry, last.map_or(attr.payload, |attr| attr.payload))?;
         }
         if unknown.is_empty() { Ok(()) } else { map.serialize_entry("unknown", &Unknown(&unknown)) }
     }
@@ -74,6 +80,7 @@ impl<'a> Nest<'a> {
     fn entry<M: SerializeMap>(
         &self,
         map: &mut M,
+        own: Forms,
         entry: &'static Entry,
         payload: &'a [u8],
     ) -> Result<(), M::Error> {
@@ -81,7 +88,7 @@ impl<'a> Nest<'a> {
             return Ok(());
         }
         let given = Given { payload, shape: entry.shape, cx: self.cx, siblings: self.bytes };
-        let key = match forms::form(self.policy, entry) {
+        let key = match forms::form(own, entry) {
             Some(Form::Key(key)) => key,
             Some(Form::Only(key)) => return self.only(map, key, entry, payload),
             Some(form) => {

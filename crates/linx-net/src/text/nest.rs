@@ -12,13 +12,14 @@ use crate::names::Context;
 
 /// Adds each attribute with its key.
 pub(super) fn write(line: &mut Line, policy: &'static Policy, bytes: &[u8], cx: &Context<'_>) {
+    let own = forms::of(policy);
     for attr in attributes(bytes) {
         let Some(entry) = policy.entry(attr.number()) else { continue };
         if entry.class == Class::Volatile && !cx.volatile {
             continue;
         }
         let given = Given { payload: attr.payload, shape: entry.shape, cx, siblings: bytes };
-        let key = match forms::form(policy, entry) {
+        let key = match forms::form(own, entry) {
             Some(Form::Key(key)) => key,
             Some(form) => {
                 form.fields(&given).iter().for_each(|(key, value)| pair(line, key, value));

@@ -136,7 +136,7 @@ fn attribute(policy: &Policy, entry: &Entry) -> Vec<(String, Node)> {
         let words = words.iter().map(|word| string(word.1)).collect();
         node([("type", string("string")), ("examples", Node::List(words))])
     };
-    let key = match forms::form(policy, entry) {
+    let key = match forms::form(forms::of(policy), entry) {
         None => forms::key(entry),
         Some(Form::Key(key)) => key,
         Some(Form::Nothing) => return vec![],
