@@ -227,6 +227,26 @@ pub(crate) const fn key(getter: &'static str) -> &'static str {
     getter
 }
 
+/// The table that the surroundings named for one attribute number. They are the same for each attribute of a list, and
+/// a list may repeat an attribute thousands of times: to look through all of it for each would be quadratic.
+#[derive(Default)]
+struct Chosen([Option<(u16, Option<&'static Policy>)>; 2]);
+
+impl Chosen {
+    fn policy(
+        &mut self,
+        number: u16,
+        choose: impl FnOnce() -> Option<&'static Policy>,
+    ) -> Option<&'static Policy> {
+        // No table has more than two that depend on another (`IFLA_INFO_DATA`, `IFLA_INFO_SLAVE_DATA`).
+        let is_its = |slot: &&mut Option<(u16, _)>| slot.is_none_or(|(known, _)| known == number);
+        match self.0.iter_mut().find(is_its) {
+            Some(slot) => slot.get_or_insert_with(|| (number, choose())).1,
+            None => choose(),
+        }
+    }
+}
+
 /// Largest attribute number that a table may hold.
 const MAX_NUMBER: usize = 127;
 
@@ -289,23 +309,38 @@ impl Policy {
             return Err(DecodeError::new(DecodeErrorKind::TooDeep, 0));
         }
         let mut attrs = Attrs::new(bytes);
+        let mut chosen = Chosen::default();
         while let Some(attr) = attrs.step() {
             let Some(rule) = self.rules.get(usize::from(attr.number())) else { continue };
             let have = attr.payload.len();
             if rule.leaf && have >= usize::from(rule.least) && have <= usize::from(rule.most) {
                 continue;
             }
-            self.check_at(attr, bytes, family, depth)?;
+            self.check_at(attr, bytes, family, depth, &mut chosen)?;
         }
         attrs.fault().map_or(Ok(()), Err)
     }
 
     /// Checks one attribute of `bytes` in full.
     #[inline(never)]
-    fn check_at(&self, attr: Attr<'_>, bytes: &[u8], family: u8, depth: usize) -> Result<()> {
+    fn check_at(
+        &self,
+        attr: Attr<'_>,
+        bytes: &[u8],
+        family: u8,
+        depth: usize,
+        chosen: &mut Chosen,
+    ) -> Result<()> {
         let Some(entry) = self.entry(attr.number()) else { return Ok(()) };
         let around = Surroundings { siblings: bytes, family };
-        check(entry.shape, attr.payload, around, depth).map_err(|error| {
+        let outcome = match entry.shape {
+            Shape::Depends(choose) => match chosen.policy(attr.number(), || choose(around)) {
+                Some(policy) => policy.validate_at(attr.payload, family, depth + 1),
+                None => Ok(()),
+            },
+            shape => check(shape, attr.payload, around, depth),
+        };
+        outcome.map_err(|error| {
             let at = attr.payload.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
             error.at_base(at).inside(self.step(attr.number()))
         })
