@@ -300,8 +300,32 @@ impl Policy {
     ///
     /// # Errors
     /// The first fault, with its offset from the start of `bytes` and its path.
+    #[inline]
     pub fn validate(&self, bytes: &[u8], family: u8) -> Result<()> {
+        if self.fits(bytes, family, 0) {
+            debug_assert!(self.validate_at(bytes, family, 0).is_ok(), "what fits is valid");
+            return Ok(());
+        }
         self.validate_at(bytes, family, 0)
+    }
+
+    /// Whether `bytes` are valid: [`Policy::validate_at`] without the words for what is wrong, and so faster.
+    fn fits(&self, bytes: &[u8], family: u8, depth: usize) -> bool {
+        let mut attrs = Attrs::new(bytes);
+        while let Some(attr) = attrs.step() {
+            let Some(rule) = self.rules.get(usize::from(attr.number())) else { continue };
+            let have = attr.payload.len();
+            if have < usize::from(rule.least) || have > usize::from(rule.most) {
+                return false;
+            }
+            if !rule.leaf {
+                let Some(entry) = self.entry(attr.number()) else { continue };
+                if !fits(&entry.shape, attr.payload, Surroundings { siblings: bytes, family }, depth) {
+                    return false;
+                }
+            }
+        }
+        depth < MAX_DEPTH && attrs.fault().is_none()
     }
 
     fn validate_at(&self, bytes: &[u8], family: u8, depth: usize) -> Result<()> {
@@ -350,6 +374,29 @@ impl Policy {
     pub fn unknown<'a>(&'static self, bytes: &'a [u8]) -> impl Iterator<Item = Attr<'a>> + use<'a> {
         let mut attrs = Attrs::new(bytes);
         std::iter::from_fn(move || attrs.step()).filter(|attr| self.entry(attr.number()).is_none())
+    }
+}
+
+/// Whether a value is of its shape: [`check`] without the words for what is wrong.
+#[inline(always)]
+fn fits(shape: &Shape, payload: &[u8], around: Surroundings<'_>, depth: usize) -> bool {
+    match *shape {
+        Shape::Nested(policy) | Shape::Many(&Shape::Nested(policy)) => {
+            policy.fits(payload, around.family, depth + 1)
+        }
+        Shape::Depends(choose) => {
+            choose(around).is_none_or(|policy| policy.fits(payload, around.family, depth + 1))
+        }
+        Shape::Items(&Shape::Nested(policy)) => {
+            let mut attrs = Attrs::new(payload);
+            while let Some(attr) = attrs.step() {
+                if !policy.fits(attr.payload, around.family, depth + 2) {
+                    return false;
+                }
+            }
+            attrs.fault().is_none()
+        }
+        other => check(other, payload, around, depth).is_ok(),
     }
 }
 

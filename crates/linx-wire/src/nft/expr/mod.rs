@@ -27,9 +27,49 @@ attributes! {
     }
 }
 
+/// The table for the name beside: of every expression of every rule, so a kind is found by a hash of its name.
 #[inline]
 fn data_policy(around: Surroundings<'_>) -> Option<&'static Policy> {
-    policy_of(Name::from_payload(around.sibling(1)?).as_bytes())
+    let name = around.sibling(1)?;
+    let place = PLACES.get(place_of(name)).and_then(|place| KINDS.get(usize::from(*place)));
+    match (place, name.split_last()) {
+        (Some((kind, policy)), Some((0, name))) if kind.as_bytes() == name => Some(policy),
+        _ => policy_of(Name::from_payload(name).as_bytes()),
+    }
+}
+
+/// How many places the hash has.
+const HASHED: usize = 128;
+
+/// Position in [`KINDS`] of the kind with each hash.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+static PLACES: [u8; HASHED] = {
+    let mut places = [u8::MAX; HASHED];
+    let mut index = 0;
+    while index < KINDS.len() {
+        let name = KINDS[index].0.as_bytes();
+        let third = if name.len() > 2 { name[2] } else { 0 };
+        let place = hash(name[0], name[1], third, name.len());
+        assert!(places[place] == u8::MAX, "two kinds with one hash: other factors are needed");
+        places[place] = index as u8;
+        index += 1;
+    }
+    places
+};
+
+/// The hash of a name with its NUL.
+#[inline]
+fn place_of(payload: &[u8]) -> usize {
+    match payload {
+        [a, b, c, ..] => hash(*a, *b, *c, payload.len() - 1),
+        _ => 0,
+    }
+}
+
+/// Factors that give each kind a place of its own.
+#[inline]
+const fn hash(first: u8, second: u8, third: u8, length: usize) -> usize {
+    (first as usize + 8 * second as usize + 19 * third as usize + length) % HASHED
 }
 
 macro_rules! expressions {
