@@ -6,7 +6,7 @@
 //! [`try_recv`](Monitor::try_recv)), as a `Stream` (feature `tokio`), or from a channel
 //! ([`forward_to`](Monitor::forward_to)).
 //!
-//! What messages mean is a [`Decoder`]'s business: [`route`](crate::route) has that of rtnetlink.
+//! What messages mean is a [`Decoder`]'s business: [`route`] has that of rtnetlink.
 
 mod builder;
 mod control;
