@@ -28,6 +28,8 @@ Filters, combined with \"and\", each may be preceded by \"not\":
   to PREFIX        routes to exactly this prefix; addresses, neighbours, rules within it
   to root PREFIX   … to this prefix and longer ones
   to match PREFIX  … to this prefix and shorter ones
+  by WHO           changes by a command, pid, login, unit or container, or by its parent
+  op new|del       changes of one direction (monitor)
 Objects and words may be abbreviated as with ip: l a r n ru nex.";
 
 /// See `linx --help`.
@@ -44,7 +46,7 @@ Objects and words may be abbreviated as with ip: l a r n ru nex.";
     subcommand_required = true,
     args_override_self = true,
     max_term_width = 100,
-    after_help = "Exit status: 0 fine, 1 usage, 2 kernel or I/O error."
+    after_help = "Exit status: 0 fine, 1 usage, 2 kernel or I/O error, 4 --for ran out."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -59,6 +61,9 @@ pub(crate) enum Command {
     /// Show the state now
     #[command(visible_alias = "show", after_help = FILTERS)]
     List(List),
+    /// Print every change as it happens
+    #[command(after_help = FILTERS)]
+    Monitor(Monitor),
     /// Show the network namespaces of this machine
     Netns(Netns),
     /// Print the JSON Schema that every line of JSON satisfies
@@ -212,6 +217,28 @@ pub(crate) struct List {
     pub(crate) global: Global,
 }
 
+/// `linx monitor`
+#[derive(Args, Debug)]
+pub(crate) struct Monitor {
+    /// Objects (all of them unless told), then filters
+    #[arg(value_name = "OBJECT|FILTER")]
+    pub(crate) words: Vec<OsString>,
+    /// The state first, without a gap before the changes; then "synced"
+    #[arg(long)]
+    pub(crate) snapshot: bool,
+    /// End after so many changes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// End after this time (30s, 5m, 1h30m), with exit status 4
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) duration: Option<String>,
+    /// Receive buffer to ask the kernel for, in each namespace
+    #[arg(long, value_name = "SIZE", default_value = "64M")]
+    pub(crate) rcvbuf: String,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
 /// `linx netns`
 #[derive(Args, Debug)]
 pub(crate) struct Netns {
@@ -250,6 +277,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::List(_) => "list",
+            Self::Monitor(_) => "monitor",
             Self::Netns(_) => "netns",
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
@@ -261,6 +289,7 @@ impl Command {
     pub(crate) fn global(&self) -> &Global {
         match self {
             Self::List(args) => &args.global,
+            Self::Monitor(args) => &args.global,
             Self::Netns(args) => &args.global,
             Self::Schema(args) => &args.global,
             Self::Completions(args) => &args.global,
@@ -285,13 +314,13 @@ mod tests {
 
     #[test]
     fn options_stand_before_and_behind_the_command_and_namespaces_add_up() {
-        let cli = parse("linx -n a -j li route -n b -ts dev eth0 -c=never");
+        let cli = parse("linx -n a -j mon route -n b -ts dev eth0 -c=never");
         let global = cli.global.clone().merged(cli.command.global());
         assert_eq!(global.netns, ["a", "b"]);
         assert!(global.is_json() && global.tshort && !global.timestamp);
         assert_eq!(global.color, Some(When::Never));
-        let Command::List(list) = cli.command else { panic!() };
-        assert_eq!(list.words, ["route", "dev", "eth0"]);
+        let Command::Monitor(monitor) = cli.command else { panic!() };
+        assert_eq!(monitor.words, ["route", "dev", "eth0"]);
     }
 
     #[test]

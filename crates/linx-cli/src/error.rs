@@ -105,7 +105,7 @@ impl Failure {
 
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
-        Self::from(failure.status)
+        Self::from(failure.status())
     }
 }
 

@@ -3,7 +3,6 @@
 //! Nothing here changes a network: there is no write path. Data goes to standard output, all else to standard
 //! error; exit statuses are in [`error::status`].
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports, reason = "monitor uses the rest")]
 
 mod args;
 mod argv;
@@ -15,6 +14,7 @@ mod object;
 mod out;
 mod place;
 mod privileges;
+mod signals;
 mod suggest;
 mod units;
 mod usage;

@@ -1,5 +1,7 @@
 //! The kinds of objects that a command may name, by ip's words and their abbreviations.
 
+use linx::Kind;
+
 use crate::suggest;
 
 /// A kind of object.
@@ -65,6 +67,19 @@ impl Object {
             Self::Rule => "rule",
             Self::NextHop => "nexthop",
             Self::NsId => "nsid",
+        }
+    }
+
+    /// Its kind in the library.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Link => Kind::Link,
+            Self::Address => Kind::Address,
+            Self::Route => Kind::Route,
+            Self::Neigh => Kind::Neighbour,
+            Self::Rule => Kind::Rule,
+            Self::NextHop => Kind::NextHop,
+            Self::NsId => Kind::NsId,
         }
     }
 

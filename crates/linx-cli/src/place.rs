@@ -12,13 +12,14 @@ use linx_wire::name::Name;
 use crate::args::Global;
 use crate::error::{Failure, Outcome, note};
 use crate::filter::{LinkWord, Links};
-use crate::suggest;
 
 /// A namespace, with what lines say of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) netns: Netns,
     pub(crate) cookie: u64,
+    /// The caller lives in it.
+    pub(crate) is_own: bool,
     /// As lines name it, safe for a terminal.
     pub(crate) name: String,
     /// What else is known of it, for people.
@@ -35,7 +36,7 @@ impl Place {
         let netns = Netns::host()?;
         let name = if netns.is_of_pid_1() == Some(false) { "self" } else { "host" };
         let cookie = netns.cookie()?;
-        Ok(Self::new(netns, cookie, name, None, "this process"))
+        Ok(Self { is_own: true, ..Self::new(netns, cookie, name, None, "this process") })
     }
 
     /// One that was found on the machine; `None` where it cannot be entered.
@@ -48,6 +49,7 @@ impl Place {
         };
         let path = namespace.path.as_deref();
         let mut place = Self::new(netns, cookie, &namespace.name, path, &namespace.what().to_string());
+        place.is_own = namespace.is_own;
         if let Some(container) = &namespace.container {
             place.full_tag = NetnsTag::new(&place.name, cookie, path, Some(container));
         }
@@ -82,6 +84,7 @@ impl Place {
         Self {
             netns,
             cookie,
+            is_own: false,
             name: name.to_owned(),
             described,
             tag: NetnsTag::new(name, cookie, None, None),
@@ -163,8 +166,5 @@ pub(crate) fn no_link<'a>(
         many => format!("any of {} namespaces", many.len()),
     };
     let failure = Failure::system(format!("no link {} in {whereabouts}", word.shown()));
-    match suggest::nearest(&Name::new(&word.0).to_string(), names) {
-        Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
-        None => failure,
-    }
+    failure.suggest(&Name::new(&word.0).to_string(), names)
 }

@@ -29,6 +29,7 @@ fn a_command_line_that_cannot_be_understood_is_exit_1() {
     for (line, stderr) in [
         ("ruote", "linx: no command \"ruote\"; did you mean \"linx list route\"?"),
         ("route", "linx: no command \"route\"; did you mean \"linx list route\"?"),
+        ("montior", "linx: no command \"montior\"; did you mean \"monitor\"?"),
         ("--jsno list link", "linx: no option \"--jsno\"; did you mean \"--json\"?"),
         ("-q", "linx: no option \"-q\"; `linx --help` lists them"),
         (
@@ -40,6 +41,11 @@ fn a_command_line_that_cannot_be_understood_is_exit_1() {
             "linx: \"ipx\" is no value for --family <FAMILY>; one of inet, inet6, bridge, mpls, link",
         ),
         ("-c=pink list link", "linx: \"pink\" is no value for --color[=<WHEN>]; one of always, auto, never"),
+        ("monitor --count 0", "linx: \"0\" is no value for --count <N>; `linx --help` tells more"),
+        ("monitor --count many", "linx: \"many\" is no value for --count <N>; `linx --help` tells more"),
+        ("monitor --for soon", "linx: monitor: \"soon\" is not a duration; like 30s, 5m, 1h30m or 250ms"),
+        ("monitor --rcvbuf big", "linx: monitor: \"big\" is not a size; like 4096, 256K or 64M"),
+        ("-n a monitor --all-netns", "linx: monitor: -n and --all-netns contradict each other"),
         (
             "completions tcsh",
             "linx: \"tcsh\" is no value for <SHELL>; one of bash, elvish, fish, powershell, zsh",
@@ -88,6 +94,12 @@ fn bad_words_are_named_and_mended() {
             "list route op new",
             "linx: list route: \"op\" filters changes, and a list has none; use it with monitor",
         ),
+        (
+            "monitor ruote",
+            "linx: monitor: \"ruote\" is neither an object nor a filter; did you mean \"route\"?",
+        ),
+        ("monitor route op gone", "linx: monitor route: no operation \"gone\"; new or del"),
+        ("monitor route cause event", "linx: monitor route: \"cause\" filters what watch prints"),
         ("list route get", "linx: list route get: \"get\" wants an address behind it"),
         (
             "list route get 1.2.3",
@@ -105,6 +117,10 @@ fn what_does_not_exist_is_exit_2_with_the_kernels_words() {
             "list route -n linx-no-such",
             "linx: list route: no namespace \"linx-no-such\": /run/netns/linx-no-such: No such file or directory; `linx netns` lists what there is",
         ),
+        (
+            "monitor -n /linx/no/such",
+            "linx: monitor: no namespace /linx/no/such: No such file or directory; `linx netns` lists what there is",
+        ),
         ("list link -n pid:4194304", "linx: list link: no process 4194304: No such process"),
         (
             "list link -n /etc/passwd",
@@ -116,6 +132,10 @@ fn what_does_not_exist_is_exit_2_with_the_kernels_words() {
         ),
     ] {
         refuses(line, 2, stderr);
+    }
+    for line in ["list route dev linxnosuch", "monitor route dev linxnosuch"] {
+        let operation = line.split(" dev").next().unwrap();
+        refuses(line, 2, &format!("linx: {operation}: no link \"linxnosuch\" in namespace {}", own_name()));
     }
     refuses(
         "list route dev loo",
@@ -151,7 +171,7 @@ fn what_was_typed_cannot_write_on_the_terminal() {
 
 #[test]
 fn help_and_version_are_on_standard_output() {
-    for line in ["--help", "-h", "help", "list --help", "list -h", "help list", "-help"] {
+    for line in ["--help", "-h", "help", "list --help", "monitor -h", "help monitor", "-help"] {
         let ran = words(line).ok();
         assert!(ran.stderr.is_empty() && ran.text().contains("Usage: linx"), "{ran:?}");
     }
@@ -167,7 +187,7 @@ fn help_and_version_are_on_standard_output() {
 #[test]
 fn every_command_has_a_manual_page() {
     let whole = words("man").ok();
-    for name in ["list", "netns", "schema", "completions", "man"] {
+    for name in ["list", "monitor", "netns", "schema", "completions", "man"] {
         assert!(whole.text().contains(&format!("linx\\-{name}(1)")), "{name}");
         let page = words(&format!("man {name}")).ok();
         assert!(page.text().contains(&format!(".TH linx-{name} 1")), "{}", page.text());

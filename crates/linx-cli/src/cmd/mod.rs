@@ -1,9 +1,11 @@
 //! The commands, one a file.
 
 mod list;
+mod monitor;
 mod netns;
 mod pages;
 mod route_get;
+mod state;
 
 use crate::args::{Command, Global};
 use crate::error::Outcome;
@@ -15,6 +17,7 @@ pub(crate) fn run(command: &Command, global: &Global) -> Outcome {
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
         Command::List(args) => list::run(args, global),
+        Command::Monitor(args) => monitor::run(args, global),
         Command::Netns(_) => netns::run(global),
     };
     outcome.map_err(|failure| failure.of(command.name()))

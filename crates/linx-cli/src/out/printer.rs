@@ -84,6 +84,8 @@ pub(crate) struct Printer {
     now: SystemTime,
     /// Width of the column of namespaces.
     width: usize,
+    /// The caller's own namespace, where it is one of them.
+    own: Option<String>,
 }
 
 impl Printer {
@@ -99,12 +101,16 @@ impl Printer {
             states: 0,
             now: SystemTime::now(),
             width: 0,
+            own: None,
         })
     }
 
     /// Makes room for a namespace's name in its column.
     pub(crate) fn make_room(&mut self, place: &Place) {
         self.width = self.width.max(place.name.chars().count() + 2);
+        if place.is_own {
+            self.own = Some(place.name.clone());
+        }
     }
 
     /// An object as it is now.
@@ -140,11 +146,11 @@ impl Printer {
         let kind = linx::words::kind(what.object.kind());
         let paint = self.layout.paint;
         if self.layout.live {
-            self.prefix(what.time, Some(place));
+            self.prefix(what.time, Some(&place.name));
             human::columns(paint, sign(what), kind, self.output.buffer());
         } else {
             if self.layout.namespaces {
-                self.namespace(place);
+                self.namespace(&place.name);
             }
             if self.layout.kinds {
                 human::kind_column(paint, kind, self.output.buffer());
@@ -169,7 +175,7 @@ impl Printer {
     }
 
     /// Time and namespace.
-    fn prefix(&mut self, time: SystemTime, place: Option<&Place>) {
+    fn prefix(&mut self, time: SystemTime, namespace: Option<&str>) {
         let start = self.output.buffer().len();
         self.clock.local(time, self.output.buffer());
         let stamp =
@@ -178,37 +184,38 @@ impl Printer {
         line.truncate(start);
         self.layout.paint.text(human::ASIDE, &stamp, line);
         line.extend_from_slice(b"  ");
-        if let Some(place) = place {
-            self.namespace(place);
+        if let Some(namespace) = namespace {
+            self.namespace(namespace);
         }
     }
 
-    fn namespace(&mut self, place: &Place) {
-        self.make_room(place);
+    fn namespace(&mut self, name: &str) {
+        let length = name.chars().count();
+        self.width = self.width.max(length + 2);
         let (paint, width) = (self.layout.paint, self.width);
         let line = self.output.buffer();
-        paint.text(human::NAMESPACE, &place.name, line);
-        human::pad(place.name.chars().count(), width, line);
+        paint.text(human::NAMESPACE, name, line);
+        human::pad(length, width, line);
     }
 
-    /// A namespace that is followed from now on, or is gone.
-    pub(crate) fn netns(&mut self, place: &Place, op: Op) {
+    /// A namespace that is followed from now on, is called otherwise now, or is gone.
+    pub(crate) fn netns(&mut self, place: &Place, op: Op, sign: Sign) {
         let time = SystemTime::now();
         if self.layout.json {
             let head = Head::new(time, &place.full_tag, op);
             self.records.namespace(self.output.buffer(), &head);
         } else {
-            self.prefix(time, Some(place));
-            let sign = match op {
-                Op::New => Sign::Plus,
-                Op::Del => Sign::Minus,
-                _ => Sign::State,
-            };
+            self.prefix(time, None);
+            // It happened to the machine, as seen from here.
+            if let Some(own) = self.own.clone() {
+                self.namespace(&own);
+            }
             let paint = self.layout.paint;
             let line = self.output.buffer();
             human::columns(paint, sign, "netns", line);
+            paint.text(human::NAMESPACE, &place.name, line);
             // Writing to a vector does not fail.
-            let _ = writeln!(line, "{}", place.described);
+            let _ = writeln!(line, "  {}", place.described);
         }
         self.output.line();
     }
@@ -220,13 +227,15 @@ impl Printer {
             let tag = place.map(|place| &place.tag);
             self.records.marker(self.output.buffer(), time, tag, marker);
         } else {
-            self.prefix(time, place);
+            self.prefix(time, place.map(|place| place.name.as_str()));
             let paint = self.layout.paint;
             let line = self.output.buffer();
-            if !matches!(marker, Marker::Synced { .. }) {
-                paint.text(human::ALARM, "! ", line);
+            if matches!(marker, Marker::Synced { .. }) {
+                paint.text(human::ASIDE, marker.op(), line);
+            } else {
+                human::columns(paint, Sign::Bang, marker.op(), line);
+                line.truncate(line.trim_ascii_end().len());
             }
-            paint.text(human::ALARM, marker.op(), line);
             let _ = writeln!(line, "  {text}");
         }
         self.output.line();
@@ -237,6 +246,11 @@ impl Printer {
         if self.layout.json {
             self.marker(Some(place), &Marker::Torn { kinds: &[kind] }, "");
         }
+    }
+
+    /// Whether lines are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.layout.json
     }
 
     /// Hands over what there is.

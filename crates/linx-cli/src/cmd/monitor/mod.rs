@@ -1,0 +1,449 @@
+//! `linx monitor`: every change as it happens, in one namespace or many.
+//!
+//! One thread reads: it waits for all namespaces, for authors, for the signals, for namespaces that come and go and
+//! for the end of the time at once, takes what there is in turns, and prints it. Another writes (`out/writer.rs`).
+
+mod source;
+mod tail;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use linx::author::{Attach, Authors};
+use linx::json::Op;
+use linx::namespaces::{Change as Coming, Watcher};
+use linx_sys::PollSet;
+
+use super::state::{Opened, State};
+use crate::args::{Family, Global, Monitor};
+use crate::error::{Failure, Outcome, note};
+use crate::filter::{self, Query};
+use crate::names::Machine;
+use crate::out::{Hangup, Layout, Printer, Sign};
+use crate::place::{self, Place};
+use crate::privileges::{self, Budget};
+use crate::signals::{self, Interrupt};
+use crate::units::{self, show_duration};
+
+use source::{Ended, Source};
+use tail::{Item, Tail};
+
+/// Tokens of what is waited for; those of namespaces follow, two for each: its monitor, its process.
+const INTERRUPT: u64 = 0;
+const NAMESPACES: u64 = 1;
+const OUTPUT: u64 = 2;
+const ANSWERS: u64 = 3;
+const FIRST: u64 = 16;
+
+/// Notices that one namespace may have printed before the others have their turn.
+const SHARE: usize = 8192;
+
+/// When so many came in one round, the next is put off for a moment: much of a storm's cost is waking up for each event.
+const MANY: usize = 12;
+/// At the fastest sender seen (0.5 M/s) this is 2,000 events, 2 MB of a buffer.
+const NAP: Duration = Duration::from_millis(4);
+/// A receive buffer below this could fill meanwhile, bytes.
+const ROOMY: usize = 16 << 20;
+
+/// What was asked for.
+struct Wish {
+    query: Query,
+    snapshot: bool,
+    family: Option<Family>,
+    /// Receive buffer, bytes.
+    rcvbuf: usize,
+    until: Option<Instant>,
+}
+
+/// Why it ended.
+#[derive(Debug)]
+enum End {
+    /// A signal.
+    Interrupted,
+    /// So many changes were asked for.
+    Counted,
+    /// The time is over.
+    TimeOut,
+    /// Nobody reads any more.
+    Closed,
+    /// The last namespace is gone, by this name.
+    NothingLeft(String),
+}
+
+struct Session {
+    wish: Wish,
+    poll: PollSet,
+    sources: BTreeMap<u64, Source>,
+    next_token: u64,
+    /// With `--all-netns`: tells which come and go.
+    watcher: Option<Watcher>,
+    budget: Budget,
+    /// What is only waited for.
+    _waited_for: (Interrupt, Option<Hangup>),
+    tail: Tail,
+    began: Instant,
+    /// Namespaces whose snapshot is not complete.
+    unsynced: usize,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Monitor, global: &Global) -> Outcome {
+    let machine = Machine::load(global.numeric);
+    let query = filter::parse("monitor", &args.words, &machine)?;
+    let operation = query.operation("monitor");
+    let until = match &args.duration {
+        Some(text) => Instant::now().checked_add(units::duration(text)?),
+        None => None,
+    };
+    let family = global.family();
+    let wish = Wish { query, snapshot: args.snapshot, family, rcvbuf: units::size(&args.rcvbuf)?, until };
+    let session = Session::start(wish, args.count, global, machine);
+    session.and_then(Session::run).map_err(|failure| failure.of(&operation))
+}
+
+impl Session {
+    /// Opens everything, then gives up what was needed for that alone. Nothing is printed before it has succeeded.
+    fn start(wish: Wish, count: Option<u64>, global: &Global, machine: Machine) -> Outcome<Self> {
+        privileges::raise_files();
+        let places = place::chosen(global)?;
+        let signals = signals::block()?;
+        let authors = Authors::start_keeping(privileges::of_authors(global))?;
+        let mut budget = Budget::of_machine();
+        let each = budget.each(wish.rcvbuf, places.len());
+        let mut sources = BTreeMap::new();
+        for (token, place) in (FIRST..).step_by(2).zip(places) {
+            let source = match Source::open(place, &wish.query.kinds(), each, !global.all_netns) {
+                Ok(source) => source,
+                // Gone since it was found: the watcher would tell the same.
+                Err(Ended::Gone) if global.all_netns => continue,
+                Err(Ended::Gone) => return Err(Failure::system("the namespace is gone")),
+                Err(Ended::Failed(failure)) => return Err(failure),
+            };
+            budget.take(source.rcvbuf());
+            sources.insert(token, source);
+        }
+        let watcher = if global.all_netns { Some(Watcher::new()?) } else { None };
+        privileges::keep_only(privileges::of_monitor(global))?;
+        let interrupt = signals.listen()?;
+        check_links(&sources, &wish.query)?;
+        let cache = authors.cache().err().map(ToString::to_string);
+        let queue = Attach::new(authors)?;
+        let least = sources.values().map(Source::rcvbuf).min().unwrap_or(usize::MAX);
+        if least < wish.rcvbuf {
+            privileges::note_clamped(least, wish.rcvbuf, each < wish.rcvbuf);
+        }
+        if let (Some(why), 1..) = (cache, global.verbose) {
+            note(format_args!("authors that have ended are known by their number alone: {why}"));
+        }
+        let poll = PollSet::new()?;
+        poll.add(&interrupt, INTERRUPT)?;
+        poll.add(&queue, ANSWERS)?;
+        if let Some(watcher) = &watcher {
+            poll.add(watcher, NAMESPACES)?;
+        }
+        let hangup = Hangup::of_stdout();
+        if let Some(hangup) = &hangup {
+            poll.add(hangup, OUTPUT)?;
+        }
+        let mut printer = Printer::new(Layout { live: true, ..Layout::new(global) }, machine)?;
+        for (token, source) in &sources {
+            watch(&poll, *token, source)?;
+            printer.make_room(&source.place);
+        }
+        let next_token = sources.keys().next_back().map_or(FIRST, |last| last + 2);
+        let tail = Tail::new(printer, queue, &wish.query, wish.family, count);
+        let began = Instant::now();
+        Ok(Self {
+            wish,
+            poll,
+            sources,
+            next_token,
+            watcher,
+            budget,
+            _waited_for: (interrupt, hangup),
+            tail,
+            began,
+            unsynced: 0,
+        })
+    }
+
+    fn run(mut self) -> Outcome {
+        match self.follow() {
+            Ok(end) => self.close(&end),
+            Err(failure) => {
+                // What came before is worth having.
+                let _ = self.tail.printer.finish();
+                Err(failure)
+            }
+        }
+    }
+
+    /// Prints until something ends it.
+    fn follow(&mut self) -> Outcome<End> {
+        for token in self.sources.keys().copied().collect::<Vec<_>>() {
+            self.begin(token)?;
+        }
+        loop {
+            self.settle()?;
+            self.tail.printer.flush();
+            if let Some(end) = self.end() {
+                return Ok(end);
+            }
+            let patience = self.patience();
+            let ready = self.poll.wait(patience)?.to_vec();
+            let mut taken = 0;
+            for token in ready {
+                match token {
+                    INTERRUPT => return Ok(End::Interrupted),
+                    OUTPUT => return Ok(End::Closed),
+                    NAMESPACES | ANSWERS => {}
+                    token => taken += self.turn(token)?,
+                }
+            }
+            self.late_turns()?;
+            self.namespaces()?;
+            if (MANY..SHARE).contains(&taken) && self.sources.values().all(|source| source.rcvbuf() >= ROOMY)
+            {
+                self.settle()?;
+                self.tail.printer.flush();
+                std::thread::sleep(NAP);
+            }
+        }
+    }
+
+    /// Why to end now, if there is a reason.
+    fn end(&self) -> Option<End> {
+        if self.tail.is_full() {
+            return Some(End::Counted);
+        }
+        if let Some(name) = &self.tail.last_gone
+            && self.sources.is_empty()
+            && self.watcher.is_none()
+        {
+            return Some(End::NothingLeft(name.clone()));
+        }
+        if self.tail.printer.is_closed() {
+            return Some(End::Closed);
+        }
+        self.wish.until.filter(|until| *until <= Instant::now()).map(|_| End::TimeOut)
+    }
+
+    /// How long to wait for something to happen.
+    fn patience(&self) -> Option<Duration> {
+        let now = Instant::now();
+        if self.tail.queue.is_ready(now) {
+            return Some(Duration::ZERO);
+        }
+        let moments =
+            [self.wish.until, self.tail.queue.deadline(), self.watcher.as_ref().map(Watcher::deadline)];
+        let sources = self.sources.values().map(Source::deadline);
+        let first = moments.into_iter().chain(sources).flatten().min();
+        first.map(|moment| moment.saturating_duration_since(now))
+    }
+
+    /// Learns a namespace's links; with `--snapshot` prints its state.
+    fn begin(&mut self, token: u64) -> Outcome {
+        let Some(source) = self.sources.get_mut(&token) else { return Ok(()) };
+        match snapshot(&self.wish, source, &mut self.tail.printer) {
+            Ok(()) => {
+                self.unsynced += usize::from(self.wish.snapshot);
+                Ok(())
+            }
+            Err(Ended::Gone) => {
+                self.tail.queue.push(Item::Gone(token), None, Instant::now());
+                Ok(())
+            }
+            Err(Ended::Failed(failure)) => Err(failure),
+        }
+    }
+
+    /// Takes what a namespace has to tell.
+    fn turn(&mut self, token: u64) -> Outcome<usize> {
+        let Some(source) = self.sources.get_mut(&(token & !1)) else { return Ok(0) };
+        if token & 1 == 1 {
+            // The process that it was named by has ended.
+            if let Some(process) = source.process() {
+                self.poll.remove(process)?;
+            }
+            self.tail.queue.push(Item::Gone(token & !1), None, Instant::now());
+            return Ok(0);
+        }
+        let tail = &mut self.tail;
+        match source.turn(SHARE, |place, links, turn| tail.take(token, place, links, turn)) {
+            Ok(taken) => Ok(taken),
+            Err(Ended::Gone) => {
+                tail.queue.push(Item::Gone(token), None, Instant::now());
+                Ok(0)
+            }
+            Err(Ended::Failed(failure)) => Err(failure),
+        }
+    }
+
+    /// Those that wait for another try to open their socket.
+    fn late_turns(&mut self) -> Outcome {
+        let now = Instant::now();
+        let late =
+            |(token, source): (&u64, &Source)| source.deadline().filter(|at| *at <= now).map(|_| *token);
+        for token in self.sources.iter().filter_map(late).collect::<Vec<_>>() {
+            self.turn(token)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what has its author now.
+    fn settle(&mut self) -> Outcome {
+        while let Some((item, author)) = self.tail.queue.pop(Instant::now()) {
+            let token = item.token();
+            let Some(source) = self.sources.get_mut(&token) else { continue };
+            match item {
+                Item::Gone(_) => self.leave(token)?,
+                Item::Synced(_) => {
+                    self.unsynced = self.unsynced.saturating_sub(1);
+                    let all = (self.unsynced == 0).then(|| (self.sources.len(), self.began.elapsed()));
+                    if let Some(source) = self.sources.get(&token) {
+                        self.tail.synced(&source.place, all);
+                    }
+                }
+                item => self.tail.show_item(&source.place, &mut source.links, &item, author.as_deref()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A namespace is gone.
+    fn leave(&mut self, token: u64) -> Outcome {
+        let Some(source) = self.sources.remove(&token) else { return Ok(()) };
+        self.poll.remove(&source)?;
+        self.budget.give_back(source.rcvbuf());
+        self.tail.printer.netns(&source.place, Op::Del, Sign::Minus);
+        self.tail.last_gone = Some(source.place.name);
+        Ok(())
+    }
+
+    /// Namespaces that came or went.
+    fn namespaces(&mut self) -> Outcome {
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        for change in watcher.advance(Instant::now())? {
+            let cookie = change.namespace().cookie;
+            let known = self.sources.iter().find(|(_, source)| Some(source.place.cookie) == cookie);
+            let known = known.map(|(token, _)| *token);
+            match (change, known) {
+                (Coming::Added(namespace), None) => {
+                    if let Some(place) = Place::found(&namespace)? {
+                        self.join(place)?;
+                    }
+                }
+                (Coming::Changed(namespace), Some(token)) => {
+                    if let (Some(place), Some(source)) =
+                        (Place::found(&namespace)?, self.sources.get_mut(&token))
+                        && place.name != source.place.name
+                    {
+                        self.tail.printer.netns(&place, Op::New, Sign::Tilde);
+                        source.place = place;
+                    }
+                }
+                (Coming::Removed(_), Some(token)) => {
+                    // What it told before it went.
+                    self.turn(token)?;
+                    self.tail.queue.push(Item::Gone(token), None, Instant::now());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A namespace that came. That one of them cannot be followed does not end the others.
+    fn join(&mut self, place: Place) -> Outcome {
+        let rcvbuf = self.budget.each(self.wish.rcvbuf, 1);
+        let name = place.name.clone();
+        let source = match Source::open(place, &self.wish.query.kinds(), rcvbuf, false) {
+            Ok(source) => source,
+            Err(Ended::Gone) => return Ok(()),
+            Err(Ended::Failed(failure)) => {
+                let text = failure.of("monitor").text().unwrap_or_default();
+                note(format_args!("namespace {name} is not followed: {}", text.trim_start_matches("linx: ")));
+                return Ok(());
+            }
+        };
+        self.budget.take(source.rcvbuf());
+        let token = self.next_token;
+        self.next_token += 2;
+        watch(&self.poll, token, &source)?;
+        self.tail.printer.netns(&source.place, Op::New, Sign::Plus);
+        self.sources.insert(token, source);
+        self.begin(token)
+    }
+
+    /// Ends in good order: everything is written, and a person is told what there was.
+    fn close(mut self, end: &End) -> Outcome {
+        if matches!(end, End::Interrupted | End::TimeOut) {
+            // What is known is printed, with authors as far as they are.
+            let later = Instant::now() + Attach::<Item>::PATIENCE;
+            while let Some((item, author)) = self.tail.queue.pop(later) {
+                if let Some(source) = self.sources.get_mut(&item.token()) {
+                    self.tail.show_item(&source.place, &mut source.links, &item, author.as_deref());
+                }
+            }
+        }
+        let summary = self.tail.summary(&show_duration(self.began.elapsed()));
+        self.tail.printer.finish()?;
+        match end {
+            End::Interrupted => {
+                note(summary);
+                Ok(())
+            }
+            End::Counted | End::Closed => Ok(()),
+            End::TimeOut => Err(Failure::time_out()),
+            End::NothingLeft(name) => {
+                Err(Failure::system(format!("namespace \"{name}\" was deleted; nothing is left to monitor")))
+            }
+        }
+    }
+}
+
+/// Waits for a namespace, and for the process that it was named by.
+fn watch(poll: &PollSet, token: u64, source: &Source) -> Outcome {
+    poll.add(source, token)?;
+    if let Some(process) = source.process() {
+        poll.add(process, token | 1)?;
+    }
+    Ok(())
+}
+
+/// A link that is named must be in one of the namespaces at least.
+fn check_links(sources: &BTreeMap<u64, Source>, query: &Query) -> Outcome {
+    if query.filter.links().next().is_none() {
+        return Ok(());
+    }
+    let opened: Vec<Opened> =
+        sources.values().filter_map(|source| Opened::new(source.place.clone()).ok()).collect();
+    super::state::check_links(&opened, &query.filter)
+}
+
+/// Learns the links; with `--snapshot` prints the state. What happened before it is dropped, what happens meanwhile may
+/// be in it.
+fn snapshot(wish: &Wish, source: &mut Source, printer: &mut Printer) -> Result<(), Ended> {
+    if wish.snapshot {
+        source.forget()?;
+    }
+    let opened = Opened::new(source.place.clone())?;
+    if wish.snapshot {
+        let state = State { filter: &wish.query.filter, all: true, family: wish.family };
+        // Who asks for somebody's changes does not ask for the state.
+        if wish.query.filter.keeps_author(&filter::Who::default()) {
+            for kind in wish.query.kinds() {
+                state.print(&opened, kind, printer).map_err(Ended::Failed)?;
+            }
+        }
+        source.overlap()?;
+    }
+    source.links = opened.links;
+    Ok(())
+}
+
+/// Whether to go on with a turn.
+fn go_on(yes: bool) -> ControlFlow<()> {
+    if yes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}

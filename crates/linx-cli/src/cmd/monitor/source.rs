@@ -1,0 +1,190 @@
+//! One namespace that is followed: its monitor, its links, and how far its snapshot is.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant, SystemTime};
+
+use linx::monitor::{Barrier, RestartPolicy};
+use linx::route::{EventRef, Monitor, Notice, NoticeRef};
+use linx::{ErrorKind, Kind, ObjectRef, Operation};
+use linx_sys::{NetnsOrigin, Pidfd};
+
+use crate::error::{Failure, Outcome};
+use crate::filter::Links;
+use crate::object::Object;
+use crate::place::Place;
+
+/// Longest wait for the kernel to acknowledge a barrier.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How events relate to the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// They may be in it already, up to this barrier.
+    Overlapping(Barrier),
+    /// They are newer.
+    Live,
+}
+
+/// A namespace that is followed.
+pub(super) struct Source {
+    pub(super) place: Place,
+    pub(super) links: Links,
+    monitor: Monitor,
+    phase: Phase,
+    /// The process that the namespace was named by.
+    process: Option<Pidfd>,
+}
+
+/// What a turn brought.
+pub(super) enum Turn<'a> {
+    /// Something happened to an object.
+    Event(Change<'a>),
+    /// Anything else.
+    Notice(Notice),
+    /// The snapshot is complete.
+    Synced,
+}
+
+/// Something that happened to an object.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    pub(super) op: Operation,
+    pub(super) object: ObjectRef<'a>,
+    pub(super) portid: u32,
+    pub(super) time: SystemTime,
+    /// It may be in the snapshot already.
+    pub(super) overlap: bool,
+}
+
+impl Source {
+    /// Begins to listen. `rcvbuf` is what to ask for, bytes; `follow`: nobody else tells when the namespace is gone.
+    pub(super) fn open(place: Place, kinds: &[Object], rcvbuf: usize, follow: bool) -> Result<Self, Ended> {
+        // Links always: their names are in everybody's lines.
+        let mut kinds: Vec<Kind> = kinds.iter().map(|kind| kind.kind()).collect();
+        if !kinds.contains(&Kind::Link) {
+            kinds.push(Kind::Link);
+        }
+        let process = if follow { process_of(&place).map_err(Ended::Failed)? } else { None };
+        let monitor = Monitor::builder()
+            .netns(&place.netns)
+            .kinds(&kinds)
+            .rcvbuf(rcvbuf)
+            .follow_name(follow)
+            .supervised(RestartPolicy::default())
+            .subscribe()?;
+        Ok(Self { place, links: Links::default(), monitor, phase: Phase::Live, process })
+    }
+
+    /// Effective size of the receive buffer, bytes.
+    pub(super) fn rcvbuf(&self) -> usize {
+        usize::try_from(self.monitor.control().stats().rcvbuf_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// When it wants its turn even if nothing is there.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.monitor.deadline()
+    }
+
+    /// The process whose end is the namespace's, as far as the user is concerned.
+    pub(super) fn process(&self) -> Option<&Pidfd> {
+        self.process.as_ref()
+    }
+
+    /// Drops what happened so far: the snapshot that begins now has it.
+    pub(super) fn forget(&mut self) -> Result<(), Ended> {
+        Ok(self.monitor.until_now(PATIENCE, |_| {})?)
+    }
+
+    /// What happens up to now may be in the snapshot that was just taken.
+    pub(super) fn overlap(&mut self) -> Result<(), Ended> {
+        self.phase = Phase::Overlapping(self.monitor.barrier()?);
+        Ok(())
+    }
+
+    /// Passes on what is there, at most so many notices. What is left shows by the descriptor.
+    ///
+    /// # Errors
+    /// [`Gone`](Ended::Gone) when the namespace does not exist any more.
+    pub(super) fn turn(
+        &mut self,
+        most: usize,
+        mut each: impl FnMut(&Place, &mut Links, Turn<'_>) -> ControlFlow<()>,
+    ) -> Result<usize, Ended> {
+        let Self { place, links, monitor, phase, .. } = self;
+        let mut taken = 0;
+        let mut voided = false;
+        let mut pass = |notice: NoticeRef<'_>| {
+            taken += 1;
+            let overlap = *phase != Phase::Live;
+            let flow = match notice {
+                NoticeRef::Event(EventRef { op, object, portid, time, .. }) => {
+                    each(place, links, Turn::Event(Change { op, object, portid, time, overlap }))
+                }
+                NoticeRef::Notice(Notice::Event(event)) => {
+                    let linx::route::Event { op, object, portid, time, .. } = &event;
+                    let change =
+                        Change { op: *op, object: object.as_ref(), portid: *portid, time: *time, overlap };
+                    each(place, links, Turn::Event(change))
+                }
+                NoticeRef::Notice(Notice::Barrier(barrier)) if *phase == Phase::Overlapping(barrier) => {
+                    *phase = Phase::Live;
+                    each(place, links, Turn::Synced)
+                }
+                NoticeRef::Notice(notice) => {
+                    voided |= notice.is_loss();
+                    each(place, links, Turn::Notice(notice))
+                }
+                _ => ControlFlow::Continue(()),
+            };
+            if taken == most { ControlFlow::Break(()) } else { flow }
+        };
+        monitor.for_each_ref(Some(Duration::ZERO), &mut pass)?;
+        // A loss may have taken the barrier's acknowledgement with it.
+        if voided && self.phase != Phase::Live {
+            self.overlap()?;
+        }
+        Ok(taken)
+    }
+}
+
+/// Why a namespace is followed no more.
+pub(super) enum Ended {
+    /// It does not exist any more.
+    Gone,
+    /// Something failed.
+    Failed(Failure),
+}
+
+impl From<linx::Error> for Ended {
+    fn from(error: linx::Error) -> Self {
+        if error.kind == ErrorKind::NamespaceGone { Self::Gone } else { Self::Failed(error.into()) }
+    }
+}
+
+/// The process that a namespace was named by, by its pid or its file in `/proc`.
+fn process_of(place: &Place) -> Outcome<Option<Pidfd>> {
+    let pid = match place.netns.origin() {
+        NetnsOrigin::Process(pid) => pid,
+        NetnsOrigin::Path(path) => {
+            let text = path.to_str().and_then(|path| path.strip_prefix("/proc/")?.strip_suffix("/ns/net"));
+            match text.and_then(|pid| pid.parse().ok()) {
+                Some(pid) => pid,
+                None => return Ok(None),
+            }
+        }
+        _ => return Ok(None),
+    };
+    let process = Pidfd::open(pid)?;
+    // The process that has the pid now is the one that led here, if it still leads here.
+    if place.netns.cookie()? != place.cookie {
+        return Err(Failure::system(format!("no process {pid}")));
+    }
+    Ok(Some(process))
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.monitor.as_fd()
+    }
+}

@@ -1,0 +1,292 @@
+//! What is printed of what happens: each change in its order, with its author.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant, SystemTime};
+
+use linx::author::{Attach, Author, Question};
+use linx::json::{Marker, Op};
+use linx::monitor::{Loss, LossReason};
+use linx::route::Notice;
+use linx::{Handle, Kind, Object, ObjectRef, Operation};
+use linx_wire::addr::family;
+
+use super::go_on;
+use super::source::{Change, Turn};
+use crate::args::Family;
+use crate::error::note;
+use crate::filter::{Filter, Links, Query, Subject, Who};
+use crate::out::{Happening, Printer};
+use crate::place::Place;
+use crate::units::show_size;
+
+/// Something that waits for its author, or behind something that does.
+pub(super) enum Item {
+    Event {
+        token: u64,
+        op: Operation,
+        object: Object,
+        time: SystemTime,
+        overlap: bool,
+    },
+    Notice(u64, Box<Notice>),
+    /// The snapshot of this namespace is complete.
+    Synced(u64),
+    /// This namespace is gone.
+    Gone(u64),
+}
+
+impl Item {
+    /// The namespace that it is of.
+    pub(super) fn token(&self) -> u64 {
+        match self {
+            Self::Event { token, .. } | Self::Notice(token, _) | Self::Synced(token) | Self::Gone(token) => {
+                *token
+            }
+        }
+    }
+}
+
+/// Prints changes.
+pub(super) struct Tail {
+    pub(super) printer: Printer,
+    pub(super) queue: Attach<Item>,
+    filter: Filter,
+    kinds: Vec<Kind>,
+    family: Option<u8>,
+    /// Changes still to be printed.
+    left: Option<u64>,
+    /// The namespace that went last.
+    pub(super) last_gone: Option<String>,
+    seen: u64,
+    printed: u64,
+    losses: u64,
+    /// When the last datagram was read, by both clocks.
+    read: (SystemTime, Duration),
+}
+
+impl Tail {
+    pub(super) fn new(
+        printer: Printer,
+        queue: Attach<Item>,
+        query: &Query,
+        family: Option<Family>,
+        count: Option<u64>,
+    ) -> Self {
+        Self {
+            printer,
+            queue,
+            filter: query.filter.clone(),
+            kinds: query.kinds().iter().map(|kind| kind.kind()).collect(),
+            family: family.map(Family::number).filter(|number| *number != family::UNSPEC),
+            left: count,
+            last_gone: None,
+            seen: 0,
+            printed: 0,
+            losses: 0,
+            read: (SystemTime::UNIX_EPOCH, Duration::ZERO),
+        }
+    }
+
+    /// Whether as many changes were printed as were asked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// Takes what a namespace tells: prints it at once where its author is known and nothing waits before it.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        token: u64,
+        place: &Place,
+        links: &mut Links,
+        turn: Turn<'_>,
+    ) -> ControlFlow<()> {
+        match turn {
+            Turn::Event(change) => self.event(token, place, links, &change),
+            Turn::Notice(notice) if self.queue.is_empty() => self.notice(place, links, &notice),
+            Turn::Notice(notice) => {
+                self.queue.push(Item::Notice(token, Box::new(notice)), None, Instant::now());
+            }
+            Turn::Synced => self.queue.push(Item::Synced(token), None, Instant::now()),
+        }
+        go_on(!self.is_full())
+    }
+
+    #[inline]
+    fn event(&mut self, token: u64, place: &Place, links: &mut Links, change: &Change<'_>) {
+        // Link messages carry no sender.
+        let question = (change.object.kind() != Kind::Link).then(|| {
+            if self.read.0 != change.time {
+                self.read = (change.time, linx_sys::boottime());
+            }
+            Question { netns: &place.netns, cookie: place.cookie, portid: change.portid, seen: self.read.1 }
+        });
+        if self.queue.is_empty() {
+            match &question {
+                None => return self.show(place, links, change, None),
+                Some(asked) => {
+                    let known = self.queue.authors().known(asked.cookie, asked.portid, asked.seen);
+                    if let Some(author) = known {
+                        return self.show(place, links, change, Some(&author));
+                    }
+                }
+            }
+        }
+        let Change { op, object, time, overlap, .. } = *change;
+        let item = Item::Event { token, op, object: object.to_owned(), time, overlap };
+        self.queue.push(item, question, Instant::now());
+    }
+
+    /// Prints what waited.
+    pub(super) fn show_item(
+        &mut self,
+        place: &Place,
+        links: &mut Links,
+        item: &Item,
+        author: Option<&Author>,
+    ) {
+        match item {
+            Item::Event { op, object, time, overlap, .. } => {
+                let change =
+                    Change { op: *op, object: object.as_ref(), portid: 0, time: *time, overlap: *overlap };
+                self.show(place, links, &change, author);
+            }
+            Item::Notice(_, notice) => self.notice(place, links, notice),
+            Item::Synced(_) | Item::Gone(_) => {}
+        }
+    }
+
+    /// Prints a change, if it is one of those wanted. Links are learned in the order of what is printed, so that each
+    /// line has the names of its moment.
+    #[inline]
+    fn show(&mut self, place: &Place, links: &mut Links, change: &Change<'_>, author: Option<&Author>) {
+        self.seen += 1;
+        if let (ObjectRef::Link(link), Operation::New) = (&change.object, change.op) {
+            links.insert(link);
+        }
+        let op = match change.op {
+            Operation::New => Op::New,
+            Operation::Del => Op::Del,
+        };
+        if self.wants(links, change, op, author) && !self.is_full() {
+            let Change { object, time, overlap, .. } = *change;
+            let happening = Happening { object, op, time, overlap, author };
+            self.printer.object(place, &links.names, &happening);
+            self.printed += 1;
+            self.left = self.left.map(|left| left - 1);
+        }
+        if let (ObjectRef::Link(link), Operation::Del) = (&change.object, change.op) {
+            links.remove(link);
+        }
+    }
+
+    #[inline]
+    fn wants(&self, links: &Links, change: &Change<'_>, op: Op, author: Option<&Author>) -> bool {
+        let object = change.object;
+        if !self.kinds.contains(&object.kind()) {
+            return false;
+        }
+        if let Some(wanted) = self.family {
+            // Links and groups of next hops are of no family; a link's parts are of one.
+            let have = object.family();
+            if have != wanted && (have != family::UNSPEC || wanted == family::BRIDGE) {
+                return false;
+            }
+        }
+        if self.filter.is_empty() {
+            return true;
+        }
+        let subject = Subject { object, op: op.word(), links };
+        self.filter.keeps(&subject) && (!self.filter.asks_author() || self.filter.keeps_author(&who(author)))
+    }
+
+    fn notice(&mut self, place: &Place, links: &mut Links, notice: &Notice) {
+        match notice {
+            Notice::ResyncNeeded(loss) => {
+                self.losses += 1;
+                self.loss(place, loss);
+                // Links may have come meanwhile. Where they cannot be listed, what is known has to do.
+                if let Ok(all) = Handle::new(&place.netns).and_then(|handle| handle.links().all()) {
+                    *links = Links::default();
+                    all.iter().for_each(|link| links.insert(link));
+                }
+            }
+            Notice::Spoofed { portid, length } => {
+                note(format_args!(
+                    "namespace {}: {length} bytes that port {portid} sent, not the kernel, were not believed",
+                    place.name
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    fn loss(&mut self, place: &Place, loss: &Loss) {
+        let (error, message) = match &loss.reason {
+            LossReason::Undecodable { bytes, error } => (Some(error.to_string()), Some(&**bytes)),
+            _ => (None, None),
+        };
+        let marker = Marker::ResyncNeeded {
+            reason: loss.reason.word(),
+            kinds: &self.kinds,
+            rcvbuf: Some(loss.rcvbuf_bytes as u64),
+            dropped: (loss.drops > 0).then_some(loss.drops.into()),
+            error: error.as_deref(),
+            message,
+        };
+        let mut text = loss.reason.to_string();
+        if matches!(loss.reason, LossReason::Overflow) {
+            text = format!("{text} ({})", show_size(loss.rcvbuf_bytes));
+        }
+        if loss.drops > 0 {
+            text = format!("{text}, {} messages dropped", loss.drops);
+        }
+        let text = format!("{}: {text}; changes before this line are missing", self.kind_words());
+        self.printer.marker(Some(place), &marker, &text);
+    }
+
+    fn kind_words(&self) -> String {
+        if self.kinds.len() == crate::object::Object::ALL.len() {
+            return "all".to_owned();
+        }
+        self.kinds.iter().map(|kind| linx::words::kind(*kind)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The snapshot of a namespace is complete. `all`: that of the last one, so many, in this time.
+    pub(super) fn synced(&mut self, place: &Place, all: Option<(usize, Duration)>) {
+        let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
+        if self.printer.is_json() {
+            return self.printer.marker(Some(place), &marker, "");
+        }
+        if let Some((count, took)) = all {
+            let s = if count == 1 { "" } else { "s" };
+            let text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
+            self.printer.marker(None, &marker, &text);
+        }
+    }
+
+    /// What there was, for the end.
+    pub(super) fn summary(&self, took: &str) -> String {
+        let s = |number| if number == 1 { "" } else { "s" };
+        let lost = match self.losses {
+            0 => "none lost".to_owned(),
+            1 => "a loss was reported".to_owned(),
+            many => format!("{many} losses were reported"),
+        };
+        format!("{} change{} printed of {} seen in {took}; {lost}", self.printed, s(self.printed), self.seen)
+    }
+}
+
+fn who(author: Option<&Author>) -> Who<'_> {
+    let Some(author) = author else { return Who::default() };
+    let parent = author.parent.as_ref();
+    Who {
+        pid: author.pid.or(author.tid),
+        comm: author.comm.as_deref(),
+        login: author.login.as_deref(),
+        unit: author.unit.as_deref(),
+        container: author.container.as_ref().map(|container| &*container.id),
+        parent_pid: parent.map(|parent| parent.pid),
+        parent_comm: parent.and_then(|parent| parent.comm.as_deref()),
+    }
+}

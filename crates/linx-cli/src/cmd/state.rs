@@ -1,0 +1,169 @@
+//! The state of a namespace, printed: what `list` shows, and what `monitor --snapshot` begins with.
+
+use linx::{
+    AddressFilter, ErrorKind, Handle, Link, LinkFilter, NeighbourFilter, NeighbourState, NeighbourView,
+    NextHopFilter, ObjectRef, RouteFilter, RuleFilter, RuleView,
+};
+use linx_wire::addr::family;
+
+use crate::args::Family;
+use crate::error::{Failure, Outcome};
+use crate::filter::{Filter, Links, Subject};
+use crate::object::Object;
+use crate::out::Printer;
+use crate::place::{self, Place};
+
+/// `RT_TABLE_MAIN`
+const MAIN: u32 = 254;
+
+/// A namespace that is being listed.
+pub(super) struct Opened {
+    pub(super) place: Place,
+    pub(super) handle: Handle,
+    pub(super) links: Links,
+    /// Read for their names: a list of links prints these very ones.
+    all: Vec<Link>,
+}
+
+impl Opened {
+    /// Opens it and learns its links.
+    pub(super) fn new(place: Place) -> linx::Result<Self> {
+        let handle = Handle::new(&place.netns)?;
+        let all = handle.links().all()?.into_vec();
+        let mut links = Links::default();
+        all.iter().for_each(|link| links.insert(link));
+        Ok(Self { place, handle, links, all })
+    }
+}
+
+/// Which state to print.
+pub(super) struct State<'a> {
+    pub(super) filter: &'a Filter,
+    /// Also what is hidden unless asked for.
+    pub(super) all: bool,
+    pub(super) family: Option<Family>,
+}
+
+impl State<'_> {
+    /// Prints all objects of a kind.
+    pub(super) fn print(&self, opened: &Opened, kind: Object, printer: &mut Printer) -> Outcome {
+        let handle = &opened.handle;
+        let failed = Failure::from;
+        let number = self.family.map_or(family::UNSPEC, Family::number);
+        let mut print = |object: ObjectRef<'_>| {
+            let subject = Subject { object, op: "list", links: &opened.links };
+            if self.filter.keeps(&subject) {
+                printer.state(&opened.place, &opened.links.names, object);
+            }
+        };
+        match kind {
+            Object::Link if number == family::BRIDGE => {
+                let filter = LinkFilter { family: number, ..LinkFilter::default() };
+                handle
+                    .links_by(filter)
+                    .all()
+                    .map_err(failed)?
+                    .iter()
+                    .for_each(|link| print(link.as_ref().into()));
+            }
+            Object::Link => opened.all.iter().for_each(|link| print(link.as_ref().into())),
+            Object::Address => {
+                let filter = AddressFilter { family: number, index: self.dev(opened) };
+                handle
+                    .addresses_by(filter)
+                    .all()
+                    .map_err(failed)?
+                    .iter()
+                    .for_each(|a| print(a.as_ref().into()));
+            }
+            Object::Neigh => self.neighbours(opened, &mut print)?,
+            Object::Rule => {
+                let filter = RuleFilter { family: number, ..RuleFilter::default() };
+                for rule in &handle.rules_by(filter).all().map_err(failed)? {
+                    // Those of multicast routing have tables of their own.
+                    let usual = matches!(rule.family(), family::INET | family::INET6);
+                    if usual || self.all || number != family::UNSPEC {
+                        print(rule.as_ref().into());
+                    }
+                }
+            }
+            Object::NextHop => {
+                let filter = NextHopFilter { family: number, ..NextHopFilter::default() };
+                handle
+                    .nexthops_by(filter)
+                    .all()
+                    .map_err(failed)?
+                    .iter()
+                    .for_each(|n| print(n.as_ref().into()));
+            }
+            Object::NsId => {
+                handle.nsids().all().map_err(failed)?.iter().for_each(|n| print(n.as_ref().into()));
+            }
+            Object::Route => return self.routes(opened, number, printer),
+        }
+        Ok(())
+    }
+
+    /// Routes by the stream: a million of them are not kept. Nothing is read twice, so a tear ends it.
+    fn routes(&self, opened: &Opened, number: u8, printer: &mut Printer) -> Outcome {
+        let table = if self.all || self.filter.names_table() { self.filter.only_table() } else { Some(MAIN) };
+        let filter = RouteFilter { family: number, table, oif: self.dev(opened), ..RouteFilter::default() };
+        let outcome = opened.handle.routes_by(filter).for_each(|route| {
+            let object = ObjectRef::from(route);
+            let subject = Subject { object, op: "list", links: &opened.links };
+            if self.filter.is_empty() || self.filter.keeps(&subject) {
+                printer.state(&opened.place, &opened.links.names, object);
+            }
+        });
+        match outcome {
+            Ok(()) => Ok(()),
+            // There is no such table: nothing is in it.
+            Err(error) if error.errno() == Some(ENOENT) && table.is_some() => Ok(()),
+            Err(error) => {
+                if error.kind == ErrorKind::Torn {
+                    printer.torn(&opened.place, linx::Kind::Route);
+                }
+                Err(Failure::from(error))
+            }
+        }
+    }
+
+    fn neighbours(&self, opened: &Opened, print: &mut impl FnMut(ObjectRef<'_>)) -> Outcome {
+        let failed = Failure::from;
+        let number = self.family.map_or(family::UNSPEC, Family::number);
+        let neighbours = |filter: NeighbourFilter| opened.handle.neighbours_by(filter).all().map_err(failed);
+        let usual = NeighbourFilter { family: number, index: self.dev(opened), ..NeighbourFilter::default() };
+        if number != family::BRIDGE {
+            for neighbour in &neighbours(usual)? {
+                if self.all || !neighbour.state().contains(NeighbourState::NOARP) {
+                    print(neighbour.as_ref().into());
+                }
+            }
+        }
+        if self.all && number != family::BRIDGE {
+            let proxies = NeighbourFilter { proxy: Some(true), ..usual };
+            neighbours(proxies)?.iter().for_each(|neighbour| print(neighbour.as_ref().into()));
+        }
+        if number == family::BRIDGE || (self.all && number == family::UNSPEC) {
+            neighbours(NeighbourFilter::fdb())?.iter().for_each(|entry| print(entry.as_ref().into()));
+        }
+        Ok(())
+    }
+
+    /// The index of the one link that everything must be on, for the kernel to filter by.
+    fn dev(&self, opened: &Opened) -> Option<u32> {
+        opened.links.index(self.filter.only_dev()?)
+    }
+}
+
+const ENOENT: i32 = 2;
+
+/// A link that is named must be in one of the namespaces at least.
+pub(super) fn check_links(places: &[Opened], filter: &Filter) -> Outcome {
+    for word in filter.links() {
+        if places.iter().all(|opened| opened.links.index(word).is_none()) {
+            return Err(place::no_link(word, places.iter().map(|opened| (&opened.place, &opened.links))));
+        }
+    }
+    Ok(())
+}

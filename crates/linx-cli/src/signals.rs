@@ -1,0 +1,63 @@
+//! Ctrl-C and SIGTERM: read on a thread of their own, so that they are heard whatever the others wait for.
+//!
+//! The first asks for a tidy end: flush, sum up, exit 0. When that does not come, because nobody takes the output or
+//! the kernel does not answer, a second signal or a few seconds end the process all the same.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use linx_sys::{SIGINT, SIGTERM, Signals, Wake, wait_readable};
+
+use crate::error::{Failure, Outcome, note, status};
+
+/// How long a tidy end may take.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Signals that wait to be listened to.
+#[derive(Debug)]
+pub(crate) struct Blocked(Signals);
+
+/// Holds the signals back. To be called before other threads are started: they inherit that.
+pub(crate) fn block() -> Outcome<Blocked> {
+    Ok(Blocked(Signals::block(&[SIGINT, SIGTERM])?))
+}
+
+/// Readable (see [`AsFd`]) once a signal came.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupt(Wake);
+
+impl Blocked {
+    /// Listens from now on.
+    pub(crate) fn listen(self) -> Outcome<Interrupt> {
+        let bell = Wake::new()?;
+        let theirs = bell.clone();
+        std::thread::Builder::new()
+            .name("linx-signals".to_owned())
+            .spawn(move || attend(&self.0, &theirs))
+            .map_err(|error| Failure::system(format!("start a thread: {}", crate::out::words(&error))))?;
+        Ok(Interrupt(bell))
+    }
+}
+
+fn attend(signals: &Signals, bell: &Wake) {
+    let mut patience = None;
+    loop {
+        match wait_readable(signals.as_fd(), patience) {
+            Ok(true) if signals.take().is_none() => {}
+            Ok(true) if patience.is_none() => {
+                bell.wake();
+                patience = Some(GRACE);
+            }
+            _ => {
+                note("ended before all of its output was taken");
+                std::process::exit(i32::from(status::SYSTEM));
+            }
+        }
+    }
+}
+
+impl AsFd for Interrupt {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
