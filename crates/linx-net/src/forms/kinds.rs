@@ -96,7 +96,6 @@ pub(super) const FORMS: &[(&str, Forms)] = &[
     ("IFLA_DSA", &[("CONDUIT", Form::Link("conduit", "conduit_index"))]),
     ("IFLA_OVPN", &[("MODE", Form::Word("mode", &[(0, "p2p"), (1, "mp")]))]),
     ("IFLA_CAN", CAN),
-    ("IFLA_XDP", &[("MODE", Form::Key("mode"))]),
 ];
 
 const NETKIT_POLICIES: Words = &[(0, "forward"), (2, "blackhole")];

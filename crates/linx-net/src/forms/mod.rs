@@ -133,6 +133,13 @@ pub(crate) fn of(policy: &Policy) -> Forms {
     all.find(|table| table.0 == policy.prefix).map_or(&[], |table| table.1)
 }
 
+/// Every form: the prefix of its table, and the kernel name of its attribute.
+#[cfg(all(test, feature = "json"))]
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let tables = FORMS.iter().chain(link::FORMS).chain(kinds::FORMS);
+    tables.flat_map(|(prefix, forms)| forms.iter().map(|form| (*prefix, form.0)))
+}
+
 /// The form of an attribute, where it is not that of its shape.
 pub(crate) fn form(forms: Forms, entry: &Entry) -> Option<Form> {
     // What only fills, in every table.

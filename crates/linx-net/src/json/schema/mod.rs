@@ -5,6 +5,7 @@
 //! tables and forms that write them.
 
 mod bodies;
+mod notes;
 
 use linx_wire::policy::{Class, Entry, Policy, Shape};
 use linx_wire::route::{encap, link, policies};
@@ -13,6 +14,7 @@ use serde::ser::{Serialize, Serializer};
 use self::bodies::{
     ADDRESS, AUTHOR, ENCAPS, LINK, MARKERS, NEIGHBOUR, NETNS, NEXT_HOP, NSID, ROUTE, RULE, has_author,
 };
+use self::notes::note;
 use crate::forms::field::{Field, Type};
 use crate::forms::{self, Form};
 
@@ -128,10 +130,12 @@ fn attributes(policy: &Policy) -> Vec<(String, Node)> {
 }
 
 fn attribute(policy: &Policy, entry: &Entry) -> Vec<(String, Node)> {
+    let volatile = if entry.class == Class::Volatile { "volatile" } else { "" };
+    let (about, unit) = note(policy.prefix, entry.name);
     let source = format!("{}_{}", policy.prefix, entry.name);
-    let volatile = if entry.class == Class::Volatile { "; volatile" } else { "" };
-    let one =
-        |key: &str, schema: Node| vec![(key.to_owned(), describe(schema, format!("{source}{volatile}")))];
+    let described = [about, &source, unit, volatile].into_iter().filter(|part| !part.is_empty());
+    let described = described.collect::<Vec<_>>().join("; ");
+    let one = |key: &str, schema: Node| vec![(key.to_owned(), describe(schema, described.clone()))];
     let words = |words: crate::words::Words| {
         let words = words.iter().map(|word| string(word.1)).collect();
         node([("type", string("string")), ("examples", Node::List(words))])
@@ -376,9 +380,30 @@ pub fn markdown() -> String {
         rows(&mut out, "", fields);
         if name == "link" {
             attribute_rows(&mut out, &link::LINK);
+            kind_tables(&mut out);
         }
     }
     out
+}
+
+/// The data of each kind of link, and of each kind of master.
+fn kind_tables(out: &mut String) {
+    let masters = ["IFLA_BRPORT", "IFLA_BOND_SLAVE", "IFLA_VRF_PORT"];
+    for (title, prefixes) in [
+        ("link.linkinfo.info_data", LINK_KINDS.split_whitespace().collect::<Vec<_>>()),
+        ("link.linkinfo.info_slave_data", masters.into()),
+        ("link.af_spec", vec!["IFLA_INET", "IFLA_INET6", "IFLA_BRIDGE"]),
+    ] {
+        out.push_str(&format!(
+            "\n### `{title}`\n\n| field | what | source | unit, values |\n|---|---|---|---|\n"
+        ));
+        for prefix in prefixes {
+            policies()
+                .iter()
+                .filter(|policy| policy.prefix == prefix)
+                .for_each(|policy| attribute_rows(out, policy));
+        }
+    }
 }
 
 fn rows(out: &mut String, prefix: &str, fields: &[Field]) {
@@ -394,14 +419,47 @@ fn rows(out: &mut String, prefix: &str, fields: &[Field]) {
     }
 }
 
-/// The attributes of a link that are no fields of their own above.
+/// The attributes of a table that are no fields of a link's own table above.
 fn attribute_rows(out: &mut String, policy: &Policy) {
     for entry in policy.entries {
-        let volatile = if entry.class == Class::Volatile { "volatile" } else { "" };
+        let (about, unit) = note(policy.prefix, entry.name);
+        let volatile = if entry.class == Class::Volatile { "(volatile)" } else { "" };
+        let about =
+            [about, volatile].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
         for (key, _) in attribute(policy, entry).iter().filter(|(key, _)| !key.ends_with("_hex")) {
-            if LINK.iter().all(|field| field.key != key) {
-                out.push_str(&format!("| `{key}` | | `{}_{}` | {volatile} |\n", policy.prefix, entry.name));
+            if policy.prefix != "IFLA" || LINK.iter().all(|field| field.key != key) {
+                out.push_str(&format!(
+                    "| `{key}` | {about} | `{}_{}` | {unit} |\n",
+                    policy.prefix, entry.name
+                ));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notes::NOTES;
+    use super::*;
+
+    #[test]
+    fn notes_and_forms_are_about_attributes_that_there_are() {
+        let names: Vec<_> = policies()
+            .iter()
+            .flat_map(|policy| policy.entries.iter().map(|entry| format!("{}_{}", policy.prefix, entry.name)))
+            .collect();
+        for (name, ..) in NOTES {
+            assert!(names.iter().any(|known| known == name), "{name}");
+        }
+        let forms = forms::all().map(|(prefix, form)| format!("{prefix}_{form}"));
+        let wrong: Vec<_> = forms.filter(|name| !names.contains(name)).collect();
+        // One table of forms for four kinds of tunnels: not each has all.
+        let shared = ["IFLA_GRE_", "IFLA_IPTUN_", "IFLA_VTI_"];
+        let wrong: Vec<_> =
+            wrong.iter().filter(|name| !shared.iter().any(|prefix| name.starts_with(prefix))).collect();
+        assert_eq!(wrong, [""; 0]);
+        for prefix in LINK_KINDS.split_whitespace() {
+            assert!(policies().iter().any(|policy| policy.prefix == prefix), "{prefix}");
         }
     }
 }
