@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use linx_wire::name::{Name, is_dangerous};
 use linx_wire::route::LinkView;
 
+use crate::words::{self, Words};
+
 /// What a name file is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -220,6 +222,20 @@ impl Names {
             Some(name) => Cow::Borrowed(name),
             None => which.number(number).into(),
         }
+    }
+
+    /// The word of a number that no file names, else the number: words of route types and rule actions are numbers
+    /// to `ip -N` as well.
+    #[must_use]
+    #[inline]
+    pub fn word(&self, words: Words, number: u32) -> Cow<'static, str> {
+        words::word_or_number(if self.numeric { &[] } else { words }, number)
+    }
+
+    /// The word of a link's hardware (`ARPHRD_*`); `[NUMBER]` where there is none, and to `ip -N`.
+    #[must_use]
+    pub fn link_type(&self, number: u16) -> Cow<'static, str> {
+        if self.numeric { format!("[{number}]").into() } else { words::link_type(number) }
     }
 
     /// The number of a name; a number in decimal, or with `0x`, is itself.

@@ -59,7 +59,7 @@ impl<L: LinkView> Serialize for LinkBody<'_, L> {
         nest.ordered(&mut map, &[ifla::IFNAME])?;
         map.serialize_entry("flags", &FlagWords(link.flags()))?;
         nest.ordered(&mut map, ORDER)?;
-        map.serialize_entry("link_type", &*words::link_type(link.link_type()))?;
+        map.serialize_entry("link_type", &*cx.names.link_type(link.link_type()))?;
         for (key, address) in [("address", whole.address()), ("broadcast", whole.broadcast())] {
             if let Some(address) = address.filter(|address| !address.as_bytes().is_empty()) {
                 map.serialize_entry(key, &Hardware(address, link.link_type()))?;

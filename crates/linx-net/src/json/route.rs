@@ -23,7 +23,7 @@ impl<R: RouteView> Serialize for RouteBody<'_, R> {
         let flags = route.flags();
         let mut out = Fields::open(serializer, "route", 13)?;
         out.put("family", &*words::word_or_number(words::FAMILIES, header.family.into()))?;
-        out.put("type", &*words::word_or_number(words::ROUTE_TYPES, header.kind.into()))?;
+        out.put("type", &*cx.names.word(words::ROUTE_TYPES, header.kind.into()))?;
         match (route.destination(), route.label()) {
             (Some(destination), _) => out.put("dst", &*ip::destination(destination))?,
             (None, Some(label)) => out.put("dst", &*ip::decimal(label.into()))?,

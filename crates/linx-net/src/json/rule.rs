@@ -136,6 +136,6 @@ fn action<S: SerializeStruct>(
             out.flag("unresolved", rule.flags().contains(RuleFlags::UNRESOLVED))
         }
         RuleAction::Nop => out.flag("nop", true),
-        _ => out.put("action", &*words::word_or_number(words::RULE_ACTIONS, rule.header().action.into())),
+        _ => out.put("action", &*cx.names.word(words::RULE_ACTIONS, rule.header().action.into())),
     }
 }

@@ -1,12 +1,13 @@
 //! A link as text: one line, where ip has two to six.
 
 use linx_wire::name::Name;
-use linx_wire::policy::Shape;
+use linx_wire::policy::{Shape, Surroundings};
 use linx_wire::route::link::INFO;
 use linx_wire::route::{LinkFlags, LinkView, OperState};
 
 use super::{Line, Style, nest};
 use crate::forms::attributes;
+use crate::forms::value::hex;
 use crate::names::{Context, NameFile};
 use crate::words;
 
@@ -57,8 +58,8 @@ pub(super) fn write(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
     if let Some(kind) = link.kind() {
         line.display("type", kind);
     }
-    if let Some(kind) = link.slave_kind().filter(|_| cx.details) {
-        line.display("slave", kind);
+    if cx.details {
+        data(line, link, cx);
     }
     if attributes.proto_down().is_some_and(|down| down != 0) {
         line.word_as(Style::Bad, "protodown on");
@@ -71,7 +72,7 @@ pub(super) fn write(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
         line.name(name);
     }
     if cx.details {
-        details(line, link, cx);
+        details(line, link);
     }
     if let Some(stats) = link.stats().filter(|_| cx.volatile) {
         line.display("rx", format_args!("{} bytes {} packets", stats.rx_bytes, stats.rx_packets));
@@ -110,7 +111,7 @@ fn other_end(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
 fn hardware(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
     let attributes = link.attributes();
     line.space();
-    line.push_as(Style::Kind, &format!("link/{}", words::link_type(link.link_type())));
+    line.push_as(Style::Kind, &format!("link/{}", cx.names.link_type(link.link_type())));
     let shown = |address: &linx_wire::addr::LinkAddr| !address.as_bytes().is_empty();
     if let Some(address) = attributes.address().filter(shown) {
         line.link_address(address, link.link_type());
@@ -130,22 +131,31 @@ fn hardware(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
     }
 }
 
-/// What `-d` adds: the data of its kind and of its master's, and limits.
-fn details(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
-    let own = link.attributes();
-    if let Some(info) = own.linkinfo() {
-        for (kind, data) in [(info.info_kind(), "DATA"), (info.info_slave_kind(), "SLAVE_DATA")] {
-            let Some(entry) = INFO.entries.iter().find(|entry| entry.name == data) else { continue };
-            let Shape::Depends(choose) = entry.shape else { continue };
-            let around = linx_wire::policy::Surroundings { siblings: info.as_bytes(), family: 0 };
-            let found = attributes(info.as_bytes()).filter(|attr| attr.number() == entry.number).last();
-            if let (Some(kind), Some(policy), Some(attr)) = (kind, choose(around), found) {
-                line.space();
-                line.push_as(Style::Kind, &kind.to_string());
-                nest::write(line, policy, attr.payload, cx);
-            }
+/// The data of its kind, and behind `KIND_slave` that of its master's kind.
+fn data(line: &mut Line, link: &impl LinkView, cx: &Context<'_>) {
+    let Some(info) = link.attributes().linkinfo() else { return };
+    let write = |line: &mut Line, name: &str| {
+        let Some(entry) = INFO.entries.iter().find(|entry| entry.name == name) else { return };
+        let Shape::Depends(choose) = entry.shape else { return };
+        let around = Surroundings { siblings: info.as_bytes(), family: link.family() };
+        let found = attributes(info.as_bytes()).filter(|attr| attr.number() == entry.number).last();
+        match (choose(around), found) {
+            (Some(policy), Some(attr)) => nest::write(line, policy, attr.payload, cx),
+            (None, Some(attr)) if !attr.payload.is_empty() => line.pair("data", &hex(attr.payload)),
+            _ => {}
         }
+    };
+    write(line, "DATA");
+    if let Some(master) = info.info_slave_kind() {
+        line.space();
+        line.push_as(Style::Kind, &format!("{master}_slave"));
+        write(line, "SLAVE_DATA");
     }
+}
+
+/// What else `-d` adds.
+fn details(line: &mut Line, link: &impl LinkView) {
+    let own = link.attributes();
     if let Some(mode) = link.inet6().and_then(|inet6| inet6.addr_gen_mode()) {
         line.pair("addrgenmode", &words::word_or_number(words::ADDR_GEN_MODES, mode.into()));
     }

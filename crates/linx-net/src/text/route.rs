@@ -39,7 +39,7 @@ pub(super) fn write(line: &mut Line, route: &impl RouteView, cx: &Context<'_>) {
     let header = route.header();
     let flags = route.flags();
     if header.kind != kind::UNICAST || cx.details {
-        line.word_as(Style::Kind, &words::word_or_number(words::ROUTE_TYPES, header.kind.into()));
+        line.word_as(Style::Kind, &cx.names.word(words::ROUTE_TYPES, header.kind.into()));
     }
     destination(line, route);
     if let Some(source) = route.source() {

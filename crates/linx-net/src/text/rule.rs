@@ -109,7 +109,6 @@ fn action(line: &mut Line, rule: &impl RuleView, cx: &Context<'_>) {
                 line.word_as(Style::Bad, "[unresolved]");
             }
         }
-        _ => line
-            .word_as(Style::Kind, &words::word_or_number(words::RULE_ACTIONS, rule.header().action.into())),
+        _ => line.word_as(Style::Kind, &cx.names.word(words::RULE_ACTIONS, rule.header().action.into())),
     }
 }

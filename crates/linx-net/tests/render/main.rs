@@ -8,8 +8,10 @@
 )]
 #![allow(missing_docs)]
 
+mod captures;
 mod dump;
 mod hostile;
 mod oracle;
 mod paste;
+mod peers;
 mod schema;

@@ -294,12 +294,17 @@ fn every_field_is_that_of_ip() {
             eprintln!("SKIPPED ip {line}: {}", error.lines().next().unwrap_or_default());
         }
     }
-    let names = Names::load();
+    agree(&zoo, &Names::load(), "");
+    // Numbers instead of names.
+    agree(&zoo, &Names::load().numeric(true), "-N ");
+}
+
+fn agree(zoo: &Zoo, names: &Names, numeric: &str) {
     let mut problems = Vec::new();
     // An event between the two dumps would show as a difference: the same must come twice to count.
     for round in 0..3 {
         problems.clear();
-        let count = round_of(&zoo, &names, &mut problems);
+        let count = round_of(zoo, names, numeric, &mut problems);
         assert!(count >= 150, "{count} objects");
         if problems.is_empty() {
             return;
@@ -309,9 +314,9 @@ fn every_field_is_that_of_ip() {
     panic!("{} objects differ:\n{}", problems.len(), problems.join("\n"));
 }
 
-fn round_of(zoo: &Zoo, names: &Names, problems: &mut Vec<String>) -> usize {
+fn round_of(zoo: &Zoo, names: &Names, numeric: &str, problems: &mut Vec<String>) -> usize {
     let namespace = &zoo.namespace;
-    let ip = |args: &str| ask(namespace, "ip", args);
+    let ip = |args: &str| ask(namespace, "ip", &format!("{numeric}{args}"));
     let addresses = |list: Vec<Value>| -> Vec<Value> {
         let families = ["inet", "inet6"].map(|family| {
             let all = list.iter().flat_map(|link| link["addr_info"].as_array().cloned().unwrap_or_default());

@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 
 use super::dump::State;
 
-fn validator() -> Validator {
+pub(crate) fn validator() -> Validator {
     let schema: Value = serde_json::from_str(&schema::text()).unwrap();
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     jsonschema::draft202012::new(&schema).unwrap()
 }
 
 /// Why a line does not satisfy the schema: against the schema of its own kind, which says more than `oneOf`.
-fn check(validator: &Validator, line: &[u8]) -> Value {
+pub(crate) fn check(validator: &Validator, line: &[u8]) -> Value {
     let value: Value = serde_json::from_slice(line).unwrap();
     if !validator.is_valid(&value) {
         let text = schema::text();
@@ -40,7 +40,7 @@ fn check(validator: &Validator, line: &[u8]) -> Value {
     value
 }
 
-fn line(object: ObjectRef<'_>, cx: &Context<'_>) -> Vec<u8> {
+pub(crate) fn line(object: ObjectRef<'_>, cx: &Context<'_>) -> Vec<u8> {
     let netns = NetnsTag::new("x", 3, Some(Path::new("/run/netns/x")), None);
     let mut line = Vec::new();
     let head = Head::new(SystemTime::now(), &netns, Op::New).key("a-key").overlap(true);
