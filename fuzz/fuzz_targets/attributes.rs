@@ -11,7 +11,8 @@ static POLICIES: OnceLock<Vec<&'static Policy>> = OnceLock::new();
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[which, family], bytes)) = data.split_first_chunk::<2>() else { return };
-    let policies = POLICIES.get_or_init(linx_wire::route::policies);
+    let policies =
+        POLICIES.get_or_init(|| [linx_wire::route::policies(), linx_wire::nft::policies()].concat());
     let policy = policies[usize::from(which) % policies.len()];
     let mut taken = 0;
     let mut whole = true;
