@@ -169,12 +169,12 @@ fn expression(mut request: Request, bytes: &[u8], renames: &Renames) -> Request 
             (2, b"lookup") => {
                 request.nest(attr.raw_type, |data| by_number(data, attr.payload, 1, 4, renames))
             }
-            (2, b"dynset") => {
-                request.nest(attr.raw_type, |data| by_number(data, attr.payload, 1, 2, renames))
-            }
+            (2, b"dynset") => request.nest(attr.raw_type, |data| dynset(data, attr.payload, renames)),
+            (2, b"exthdr") => request.nest(attr.raw_type, |data| exthdr(data, attr.payload)),
             (2, b"objref") => {
                 request.nest(attr.raw_type, |data| by_number(data, attr.payload, 4, 5, renames))
             }
+            (2, b"osf") => request.nest(attr.raw_type, |data| keep_but(data, attr.payload, &[3])),
             (2, b"immediate") => request.nest(attr.raw_type, |data| immediate(data, attr.payload, renames)),
             _ => request.attribute(attr.raw_type, attr.payload),
         };
@@ -190,6 +190,46 @@ fn by_number(mut request: Request, data: &[u8], set: u16, id: u16, renames: &Ren
             Some(number) if attr.number() == set => {
                 request.attribute_name(set, ANY_SET).attribute_be32(id, number)
             }
+            _ => request.attribute(attr.raw_type, attr.payload),
+        };
+    }
+    request
+}
+
+// Three expressions are refused as the kernel itself sends them.
+
+/// Copies attributes, of these numbers only those that are not 0.
+fn keep_but(request: Request, data: &[u8], zero: &[u16]) -> Request {
+    let none =
+        |number| Attrs::new(data).last(number).is_none_or(|payload| payload.iter().all(|byte| *byte == 0));
+    keep(request, data, |number| !(zero.contains(&number) && none(number)))
+}
+
+/// Copies the data of an `exthdr`: one that writes (`NFTA_EXTHDR_SREG`) has no flags, and one that removes an option has
+/// no offset and no length either; the kernel sends them as 0.
+fn exthdr(request: Request, data: &[u8]) -> Request {
+    let has = |number| Attrs::new(data).last(number).is_some();
+    match (has(1), has(7)) {
+        (false, true) => keep_but(request, data, &[5]),
+        (false, false) => keep_but(request, data, &[3, 4, 5]),
+        _ => keep(request, data, |_| true),
+    }
+}
+
+/// `NFT_DYNSET_F_EXPR`
+const DYNSET_EXPRESSIONS: u32 = 2;
+
+/// Copies the data of a `dynset`: no timeout is sent as 0, but not taken where the set has none; and a list of expressions
+/// is sent without the flag that it needs.
+fn dynset(mut request: Request, data: &[u8], renames: &Renames) -> Request {
+    let list = Attrs::new(data).last(10).is_some();
+    let mut attrs = Attrs::new(data);
+    while let Some(attr) = attrs.step() {
+        let number = attr.payload.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+        request = match (attr.number(), renames.set_id(name(attr.payload)), number) {
+            (1, Some(id), _) => request.attribute_name(1, ANY_SET).attribute_be32(2, id),
+            (6, ..) if attr.payload.iter().all(|byte| *byte == 0) => request,
+            (9, _, Some(flags)) if list => request.attribute_be32(9, flags | DYNSET_EXPRESSIONS),
             _ => request.attribute(attr.raw_type, attr.payload),
         };
     }
