@@ -126,7 +126,7 @@ fn build(mode: Mode) -> Result<PathBuf, String> {
         .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
         .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
         .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
-    let outcome = run::run(command, mode, Duration::from_secs(600));
+    let outcome = run::run(command, mode, Duration::from_secs(1200));
     if !outcome.ok() {
         return Err(format!("the fuzz targets do not build: {}", outcome.why()));
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(mode: Mode) -> Verdict {
     if words.starts_with("monitor") {
         command.args(["--for", "2s"]);
     }
-    let outcome = run::run(command, mode, Duration::from_secs(600));
+    let outcome = run::run(command, mode, Duration::from_secs(1200));
     match outcome.code {
         Some(0) => Verdict::Passed,
         // `monitor`: the time ran out, which is what was asked for.
