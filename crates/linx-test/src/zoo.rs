@@ -45,8 +45,22 @@ impl Zoo {
                 refused.push(line.to_owned());
             }
         }
+        settle(&namespace);
         Self { namespace, peer, refused }
     }
+}
+
+/// Waits until the kernel has seen all carriers: it makes addresses and routes by itself when it does, up to a second
+/// after a link was set up.
+fn settle(namespace: &Namespace) {
+    crate::until("links in state UP", || {
+        let links = namespace.ip("-o link show up");
+        let carried = links
+            .lines()
+            .filter(|line| line.contains(" ve") || line.contains(" vp") || line.contains(": br0"));
+        let settled = carried.clone().filter(|line| line.contains("LOWER_UP") && line.contains("state UP"));
+        settled.count() == carried.count()
+    });
 }
 
 /// What every kernel of a test has: veth, bridge, IPv4, IPv6, policy rules.
@@ -75,7 +89,8 @@ fn needed() -> String {
     lines.push_str(
         "link set ve0 mtu 1400 txqueuelen 500 alias zoo-animal\n\
          link property add dev ve0 altname the-first-veth-of-the-zoo altname ve-zero\n\
-         link add br0 type bridge stp_state 1 forward_delay 200\n\
+         link add br0 type bridge\n\
+         link add br1 type bridge stp_state 1 forward_delay 200 priority 4096\n\
          link set br0 up\n\
          link add bp0 type veth peer name bq0\n\
          link set bp0 master br0\n\
