@@ -124,7 +124,10 @@ fn write_route(text: &mut String, route: &RouteRef<'_>) -> fmt::Result {
             None => write!(text, "/{oif}"),
         },
         (None, None) => {
-            route.hops().try_for_each(|hop| write!(text, "/{}/{}", hop.ifindex, Dash(hop.gateway())))
+            // An announcement begins with the hop that was appended, a list with the oldest.
+            let mut hops: Vec<_> = route.hops().map(|hop| (hop.ifindex, hop.gateway())).collect();
+            hops.sort_unstable();
+            hops.iter().try_for_each(|(ifindex, gateway)| write!(text, "/{ifindex}/{}", Dash(*gateway)))
         }
     }
 }

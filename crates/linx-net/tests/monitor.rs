@@ -19,8 +19,8 @@ use std::time::{Duration, Instant, SystemTime};
 use linx::monitor::{Builder, Decoder, Origin, Sink};
 use linx::route::{Event, Monitor, Notice, NoticeRef};
 use linx::{
-    AddressView, ErrorKind, Group, Handle, Kind, LinkView, LossReason, NeighbourState, NeighbourView, Netns,
-    Object, ObjectRef, Operation, Protocol, RestartPolicy, RouteFilter, RouteView,
+    AddressView, ErrorKind, Group, Handle, Key, Kind, LinkView, LossReason, NeighbourState, NeighbourView,
+    Netns, Object, ObjectRef, Operation, Protocol, RestartPolicy, Route, RouteFilter, RouteView,
 };
 use linx_sys::wait_readable;
 use linx_test::{Namespace, PATIENCE, Raw, Step, Storm, break_socket, is_root, send_to_portid, skip_unless};
@@ -117,6 +117,35 @@ fn what_happens_is_told_in_order() {
     assert_eq!(without_links(&story), without_links(expected), "{story}");
     let stats = monitor.control().stats();
     assert_eq!((stats.events, stats.losses), (events.len() as u64, 0));
+}
+
+#[test]
+fn the_key_of_a_multipath_route_is_the_lists() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("hops");
+    namespace.batch("link set lo up\nlink add v0 type veth peer name v1\nlink set v0 up\nlink set v1 up\n");
+    namespace.batch("address add fd00::1/64 dev v0 nodad\n");
+    let groups = [Group::IPV6_ROUTE];
+    let mut monitor = Monitor::builder().netns(&namespace.netns()).groups(&groups).subscribe().unwrap();
+    namespace.batch(
+        "route add fd06::/64 nexthop via fd00::2 dev v0 nexthop via fd00::3 dev v0\n\
+         route append fd06::/64 via fd00::4 dev v0\n",
+    );
+    let is_it = |route: &Route| route.destination().is_some_and(|dst| dst.to_string() == "fd06::/64");
+    let mut told = None;
+    monitor
+        .until_now(PATIENCE, |notice| match notice {
+            Notice::Event(Event { object: Object::Route(route), .. }) if is_it(&route) => {
+                told = Some(Key::of(&route.as_ref()));
+            }
+            _ => {}
+        })
+        .unwrap();
+    let listed = Handle::new(&namespace.netns()).unwrap().routes().all().unwrap();
+    let listed: Vec<_> = listed.iter().filter(|route| is_it(route)).collect();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0].hops().count(), 3);
+    assert_eq!(told, Some(Key::of(&listed[0].as_ref())));
 }
 
 #[test]
