@@ -114,9 +114,6 @@ pub(crate) struct Global {
     /// Statistics, counters and ages
     #[arg(short = 's', long, visible_alias = "stats", action = clap::ArgAction::Count)]
     pub(crate) statistics: u8,
-    /// Links and addresses in columns: name, state, address
-    #[arg(long)]
-    pub(crate) brief: bool,
     /// Numbers instead of names of tables, protocols, scopes and groups
     #[arg(short = 'N', long)]
     pub(crate) numeric: bool,
@@ -150,7 +147,6 @@ impl Global {
         self.oneline |= later.oneline;
         self.details |= later.details;
         self.statistics = self.statistics.saturating_add(later.statistics);
-        self.brief |= later.brief;
         self.numeric |= later.numeric;
         self.color = later.color.or(self.color);
         self.verbose = self.verbose.saturating_add(later.verbose);

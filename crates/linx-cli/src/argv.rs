@@ -1,4 +1,4 @@
-//! ip's option words, rewritten before clap sees them: `-ts`, `-br`, `-json`, `-color=never`, `-4`.
+//! ip's option words, rewritten before clap sees them: `-ts`, `-json`, `-color=never`, `-4`.
 //!
 //! Source: ip(8), and the order of tests in ip's own parser. One table; what is not in it stays as it was, so
 //! that single letters may still be written together (`-jd`).
@@ -13,7 +13,6 @@ const WORDS: &[(&str, usize, &str)] = &[
     ("ts", 2, "--tshort"),
     ("tshort", 3, "--tshort"),
     ("timestamp", 2, "--timestamp"),
-    ("brief", 2, "--brief"),
     ("color", 2, "--color"),
     ("colour", 5, "--color"),
     ("details", 2, "--details"),
@@ -80,7 +79,6 @@ mod tests {
             ("linx -ts monitor", "linx --tshort monitor"),
             ("linx -t monitor", "linx -t monitor"),
             ("linx -ti monitor", "linx --timestamp monitor"),
-            ("linx -br addr", "linx --brief addr"),
             ("linx -color=never -json -pretty", "linx --color=never --json --pretty"),
             ("linx -c=always -j -p", "linx -c=always -j -p"),
             ("linx -det -stat -s", "linx --details --statistics -s"),

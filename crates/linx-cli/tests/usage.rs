@@ -31,6 +31,8 @@ fn a_command_line_that_cannot_be_understood_is_exit_1() {
         ("route", "linx: no command \"route\"; did you mean \"linx list route\"?"),
         ("montior", "linx: no command \"montior\"; did you mean \"monitor\"?"),
         ("--jsno list link", "linx: no option \"--jsno\"; did you mean \"--json\"?"),
+        // What would do nothing is no option.
+        ("-br list addr", "linx: no option \"-b\"; `linx --help` lists them"),
         ("-q", "linx: no option \"-q\"; `linx --help` lists them"),
         (
             "list",

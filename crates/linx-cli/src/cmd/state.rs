@@ -7,7 +7,7 @@ use linx::{
 use linx_wire::addr::family;
 
 use crate::args::Family;
-use crate::error::{Failure, Outcome};
+use crate::error::{Failure, Outcome, note};
 use crate::filter::{Filter, Links, Subject};
 use crate::object::Object;
 use crate::out::Printer;
@@ -79,7 +79,9 @@ impl State<'_> {
             Object::Neigh => self.neighbours(opened, &mut print)?,
             Object::Rule => {
                 let filter = RuleFilter { family: number, ..RuleFilter::default() };
-                for rule in &handle.rules_by(filter).all().map_err(failed)? {
+                let rules = handle.rules_by(filter).all().map_err(failed)?;
+                note_unsettled(&opened.place, "rules", rules.is_settled());
+                for rule in &rules {
                     // Those of multicast routing have tables of their own.
                     let usual = matches!(rule.family(), family::INET | family::INET6);
                     if usual || self.all || number != family::UNSPEC {
@@ -131,7 +133,11 @@ impl State<'_> {
     fn neighbours(&self, opened: &Opened, print: &mut impl FnMut(ObjectRef<'_>)) -> Outcome {
         let failed = Failure::from;
         let number = self.family.map_or(family::UNSPEC, Family::number);
-        let neighbours = |filter: NeighbourFilter| opened.handle.neighbours_by(filter).all().map_err(failed);
+        let neighbours = |filter: NeighbourFilter| {
+            let listing = opened.handle.neighbours_by(filter).all().map_err(failed)?;
+            note_unsettled(&opened.place, "neighbours", listing.is_settled());
+            Ok::<_, Failure>(listing)
+        };
         let usual = NeighbourFilter { family: number, index: self.dev(opened), ..NeighbourFilter::default() };
         if number != family::BRIDGE {
             for neighbour in &neighbours(usual)? {
@@ -153,6 +159,17 @@ impl State<'_> {
     /// The index of the one link that everything must be on, for the kernel to filter by.
     fn dev(&self, opened: &Opened) -> Option<u32> {
         opened.links.index(self.filter.only_dev()?)
+    }
+}
+
+/// Says that a list is not one moment's state.
+fn note_unsettled(place: &Place, what: &str, settled: bool) {
+    if !settled {
+        note(format_args!(
+            "namespace {}: {what} came or went during each of several readings: this is all of those, with what \
+             happened in between",
+            place.name
+        ));
     }
 }
 

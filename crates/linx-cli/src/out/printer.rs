@@ -220,9 +220,14 @@ impl Printer {
         self.output.line();
     }
 
-    /// A line about the stream itself; `text` is what people are told.
-    pub(crate) fn marker(&mut self, place: Option<&Place>, marker: &Marker<'_>, text: &str) {
-        let time = SystemTime::now();
+    /// A line about the stream itself, as of `time`; `text` is what people are told.
+    pub(crate) fn marker(
+        &mut self,
+        time: SystemTime,
+        place: Option<&Place>,
+        marker: &Marker<'_>,
+        text: &str,
+    ) {
         if self.layout.json {
             let tag = place.map(|place| &place.tag);
             self.records.marker(self.output.buffer(), time, tag, marker);
@@ -244,7 +249,7 @@ impl Printer {
     /// The list before this is not one moment's state: as JSON the last line says so.
     pub(crate) fn torn(&mut self, place: &Place, kind: Kind) {
         if self.layout.json {
-            self.marker(Some(place), &Marker::Torn { kinds: &[kind] }, "");
+            self.marker(SystemTime::now(), Some(place), &Marker::Torn { kinds: &[kind] }, "");
         }
     }
 

@@ -298,11 +298,11 @@ impl Session {
             let Some(source) = self.sources.get_mut(&token) else { continue };
             match item {
                 Item::Gone(_) => self.leave(token)?,
-                Item::Synced(_) => {
+                Item::Synced(_, time) => {
                     self.unsynced = self.unsynced.saturating_sub(1);
                     let all = (self.unsynced == 0).then(|| (self.sources.len(), self.began.elapsed()));
                     if let Some(source) = self.sources.get(&token) {
-                        self.tail.synced(&source.place, all);
+                        self.tail.synced(&source.place, time, all);
                     }
                 }
                 item => self.tail.show_item(&source.place, &mut source.links, &item, author.as_deref()),

@@ -28,9 +28,10 @@ pub(super) enum Item {
         time: SystemTime,
         overlap: bool,
     },
-    Notice(u64, Box<Notice>),
-    /// The snapshot of this namespace is complete.
-    Synced(u64),
+    /// With when it was told.
+    Notice(u64, Box<Notice>, SystemTime),
+    /// The snapshot of this namespace is complete, since then.
+    Synced(u64, SystemTime),
     /// This namespace is gone.
     Gone(u64),
 }
@@ -39,9 +40,10 @@ impl Item {
     /// The namespace that it is of.
     pub(super) fn token(&self) -> u64 {
         match self {
-            Self::Event { token, .. } | Self::Notice(token, _) | Self::Synced(token) | Self::Gone(token) => {
-                *token
-            }
+            Self::Event { token, .. }
+            | Self::Notice(token, ..)
+            | Self::Synced(token, _)
+            | Self::Gone(token) => *token,
         }
     }
 }
@@ -103,11 +105,14 @@ impl Tail {
     ) -> ControlFlow<()> {
         match turn {
             Turn::Event(change) => self.event(token, place, links, &change),
-            Turn::Notice(notice) if self.queue.is_empty() => self.notice(place, links, &notice),
-            Turn::Notice(notice) => {
-                self.queue.push(Item::Notice(token, Box::new(notice)), None, Instant::now());
+            Turn::Notice(notice) if self.queue.is_empty() => {
+                self.notice(place, links, &notice, SystemTime::now());
             }
-            Turn::Synced => self.queue.push(Item::Synced(token), None, Instant::now()),
+            Turn::Notice(notice) => {
+                let item = Item::Notice(token, Box::new(notice), SystemTime::now());
+                self.queue.push(item, None, Instant::now());
+            }
+            Turn::Synced => self.queue.push(Item::Synced(token, SystemTime::now()), None, Instant::now()),
         }
         go_on(!self.is_full())
     }
@@ -151,8 +156,8 @@ impl Tail {
                     Change { op: *op, object: object.as_ref(), portid: 0, time: *time, overlap: *overlap };
                 self.show(place, links, &change, author);
             }
-            Item::Notice(_, notice) => self.notice(place, links, notice),
-            Item::Synced(_) | Item::Gone(_) => {}
+            Item::Notice(_, notice, time) => self.notice(place, links, notice, *time),
+            Item::Synced(..) | Item::Gone(_) => {}
         }
     }
 
@@ -200,11 +205,11 @@ impl Tail {
         self.filter.keeps(&subject) && (!self.filter.asks_author() || self.filter.keeps_author(&who(author)))
     }
 
-    fn notice(&mut self, place: &Place, links: &mut Links, notice: &Notice) {
+    fn notice(&mut self, place: &Place, links: &mut Links, notice: &Notice, time: SystemTime) {
         match notice {
             Notice::ResyncNeeded(loss) => {
                 self.losses += 1;
-                self.loss(place, loss);
+                self.loss(place, loss, time);
                 // Links may have come meanwhile. Where they cannot be listed, what is known has to do.
                 if let Ok(all) = Handle::new(&place.netns).and_then(|handle| handle.links().all()) {
                     *links = Links::default();
@@ -221,7 +226,7 @@ impl Tail {
         }
     }
 
-    fn loss(&mut self, place: &Place, loss: &Loss) {
+    fn loss(&mut self, place: &Place, loss: &Loss, time: SystemTime) {
         let (error, message) = match &loss.reason {
             LossReason::Undecodable { bytes, error } => (Some(error.to_string()), Some(&**bytes)),
             _ => (None, None),
@@ -242,7 +247,7 @@ impl Tail {
             text = format!("{text}, {} messages dropped", loss.drops);
         }
         let text = format!("{}: {text}; changes before this line are missing", self.kind_words());
-        self.printer.marker(Some(place), &marker, &text);
+        self.printer.marker(time, Some(place), &marker, &text);
     }
 
     fn kind_words(&self) -> String {
@@ -253,15 +258,15 @@ impl Tail {
     }
 
     /// The snapshot of a namespace is complete. `all`: that of the last one, so many, in this time.
-    pub(super) fn synced(&mut self, place: &Place, all: Option<(usize, Duration)>) {
+    pub(super) fn synced(&mut self, place: &Place, time: SystemTime, all: Option<(usize, Duration)>) {
         let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
         if self.printer.is_json() {
-            return self.printer.marker(Some(place), &marker, "");
+            return self.printer.marker(time, Some(place), &marker, "");
         }
         if let Some((count, took)) = all {
             let s = if count == 1 { "" } else { "s" };
             let text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
-            self.printer.marker(None, &marker, &text);
+            self.printer.marker(time, None, &marker, &text);
         }
     }
 
