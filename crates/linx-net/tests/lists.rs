@@ -459,7 +459,7 @@ fn a_link_with_many_alternative_names_is_listed() {
 
 /// A group of next hops may be larger than a dump's message, too.
 #[test]
-fn a_group_too_large_for_a_dump_is_listed_or_told() {
+fn a_group_too_large_for_a_dump_is_told() {
     skip_unless!(is_root(), "not root");
     let namespace = Namespace::new("group");
     namespace
