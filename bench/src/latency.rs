@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::load::{Sender, wait_until};
-use crate::monitors::{Monitor, RAW};
+use crate::monitors::{BORROWED, LINX, Measured, RAW};
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_most, median, quantile};
 use crate::{Scale, measure};
 
-const LINX: &str = "linx";
 const P99: &str = "99th percentile, µs";
 
 const GOALS: [Goal; 2] =
@@ -26,7 +25,7 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
     ] {
         let count = if scale.short { 20 } else { count };
         let ours = |name: &'static str| Contestant::new(name, move || turn(namespace, name, gap, count));
-        let mut contestants = vec![ours(RAW)];
+        let mut contestants: Vec<_> = [RAW, LINX, BORROWED].map(ours).into();
         if !scale.short {
             for name in crate::peers::MONITORS {
                 contestants.push(Contestant { stranger: true, ..ours(name) });
@@ -38,7 +37,7 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
 }
 
 fn turn(namespace: &Namespace, name: &str, gap: Duration, count: u32) -> Outcome<Sample> {
-    let monitor = Monitor::start(namespace, name, 4 << 20, count as usize)?;
+    let monitor = Measured::start(namespace, name, 4 << 20, count as usize)?;
     let mut sender = Sender::new(namespace)?;
     let sent = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {

@@ -57,6 +57,8 @@ pub struct Scale {
     pub rounds: usize,
     /// Only to see that everything works: little of everything, and no goal is judged.
     pub short: bool,
+    /// Only contestants whose name has this in it, for a profiler.
+    pub only: Option<&'static str>,
 }
 
 type Area = (&'static str, fn(Scale, &mut Report) -> Outcome<()>);
@@ -70,11 +72,12 @@ const AREAS: [Area; 5] = [
 ];
 
 const USAGE: &str = "\
-linx-bench [NAME…] [--rounds N] [--short] [--json FILE]
+linx-bench [NAME…] [--rounds N] [--short] [--only TEXT] [--json FILE]
 
   NAME          decode, render, dump, storm, latency; all of them without one
   --rounds N    turns of each contestant (5)
   --short       little of everything, to see that it works
+  --only TEXT   the contestants whose name has it, for a profiler
   --json FILE   all samples of all contestants
 ";
 
@@ -85,10 +88,18 @@ struct Arguments {
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Outcome<Arguments> {
-    let mut parsed = Arguments { names: Vec::new(), scale: Scale { rounds: 5, short: false }, json: None };
+    let mut parsed =
+        Arguments { names: Vec::new(), scale: Scale { rounds: 5, short: false, only: None }, json: None };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--short" => parsed.scale = Scale { rounds: 1, short: true },
+            "--short" => {
+                parsed.scale.rounds = 1;
+                parsed.scale.short = true;
+            }
+            "--only" => {
+                let text = arguments.next().ok_or("--only needs a text")?;
+                parsed.scale.only = Some(text.leak());
+            }
             "--rounds" => {
                 let rounds = arguments.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
                 parsed.scale.rounds = rounds.ok_or("--rounds needs a number")?;

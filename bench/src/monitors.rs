@@ -4,16 +4,21 @@
 //! the parent, from the kernel's clock of that process.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use linx::route::{Monitor, Notice, NoticeRef};
+use linx::{Group, Object, ObjectRef, Operation, RouteView};
 use linx_wire::attr::Attrs;
 use linx_wire::header::Messages;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketType, sockopt};
+use rustix::process::Signal;
 
 use crate::load::{FIRST, Sender};
 use crate::measure;
@@ -22,6 +27,10 @@ use crate::report::Outcome;
 
 /// The plain loop that everybody starts with: a blocking receive an event.
 pub const RAW: &str = "raw, blocking";
+/// As most programs would use it: owned notices, one by one.
+pub const LINX: &str = "linx";
+/// Borrowed ones, passed to a callback.
+pub const BORROWED: &str = "linx, typed callback";
 /// The core of monitors; the sender is on core 0.
 pub const CORE: usize = 1;
 
@@ -75,6 +84,7 @@ pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
     });
     match name {
         RAW => raw(rcvbuf),
+        LINX | BORROWED => linx(name, rcvbuf).map_err(|error| error.to_string()),
         _ => crate::peers::monitor(name, rcvbuf),
     }
 }
@@ -107,13 +117,54 @@ fn raw(rcvbuf: usize) -> Outcome<()> {
     }
 }
 
+fn linx(name: &str, rcvbuf: usize) -> Result<(), linx::Error> {
+    let builder = Monitor::builder().groups(&[Group::IPV4_ROUTE]).rcvbuf(rcvbuf);
+    let mut monitor = builder.subscribe()?;
+    ready();
+    if name == LINX {
+        loop {
+            owned(&monitor.recv()?);
+        }
+    }
+    monitor.for_each_ref(None, |notice| {
+        match notice {
+            NoticeRef::Event(told) => match told.object {
+                ObjectRef::Route(route) => event(|| added(told.op, &route)),
+                _ => {}
+            },
+            NoticeRef::Notice(notice) => owned(&notice),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+fn owned(notice: &Notice) {
+    match notice {
+        Notice::Event(told) => {
+            if let Object::Route(route) = &told.object {
+                event(|| added(told.op, route));
+            }
+        }
+        Notice::ResyncNeeded(_) => overflow(),
+        _ => {}
+    }
+}
+
+fn added(op: Operation, route: &impl RouteView) -> Option<u32> {
+    match route.destination()?.addr() {
+        IpAddr::V4(address) if op == Operation::New => Some(address.to_bits()),
+        _ => None,
+    }
+}
+
 fn destination(payload: &[u8]) -> Option<u32> {
     let attr = Attrs::new(payload.get(12..)?).filter_map(Result::ok).find(|attr| attr.number() == 1)?;
     Some(u32::from_be_bytes(*attr.payload.first_chunk()?))
 }
 
 /// A monitor that hears.
-pub struct Monitor {
+pub struct Measured {
     child: Child,
     before: Duration,
     heard: Heard,
@@ -136,7 +187,7 @@ pub struct Verdict {
     pub times: Vec<u64>,
 }
 
-impl Monitor {
+impl Measured {
     /// Starts one of this program's.
     pub fn start(namespace: &Namespace, name: &str, rcvbuf: usize, timed: usize) -> Outcome<Self> {
         let mut command = crate::child(&["monitor", name, &rcvbuf.to_string(), &timed.to_string()])?;
@@ -179,8 +230,19 @@ impl Monitor {
         Ok(self)
     }
 
+    /// Stops it until [`Self::finish`].
+    pub fn stop(&self) -> Outcome<()> {
+        self.signal(Signal::STOP)
+    }
+
+    fn signal(&self, signal: Signal) -> Outcome<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).map_err(|error| error.to_string())
+    }
+
     /// Waits until it is through, and ends it.
     pub fn finish(mut self) -> Outcome<Verdict> {
+        self.signal(Signal::CONT)?;
         let cpu = measure::settled(self.child.id())? - self.before;
         let verdict = match &mut self.heard {
             Heard::Counts(output) => {
@@ -203,7 +265,7 @@ impl Monitor {
     }
 }
 
-impl Drop for Monitor {
+impl Drop for Measured {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -114,6 +114,9 @@ impl Report {
         mut contestants: Vec<Contestant<'_>>,
         goals: &[Goal],
     ) -> Outcome<()> {
+        if let Some(text) = self.scale.only {
+            contestants.retain(|contestant| contestant.name.contains(text));
+        }
         let mut rows: Vec<Row> = contestants
             .iter()
             .map(|contestant| Row { name: contestant.name.clone(), samples: Vec::new(), fault: None })
