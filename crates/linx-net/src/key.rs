@@ -23,6 +23,8 @@ use linx_wire::route::{
     NextHopView, NsIdRef, NsIdView, Object, ObjectRef, RouteRef, RouteView, RuleFlags, RuleRef, RuleView,
 };
 
+use crate::ip;
+
 /// The key of an object: opaque, stable, equal in lists and events, unique within a namespace and over all kinds.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Box<str>);
@@ -41,18 +43,24 @@ impl Key {
     #[must_use]
     pub fn of<'a, T: Copy + Into<ObjectRef<'a>>>(object: &T) -> Self {
         let mut text = String::with_capacity(48);
+        Self::append(object, &mut text);
+        Self(text.into_boxed_str())
+    }
+
+    /// Appends the text of an object's key to `text`: for those who need no more than the text, and need many.
+    #[inline]
+    pub fn append<'a, T: Copy + Into<ObjectRef<'a>>>(object: &T, text: &mut String) {
         // Writing into a string does not fail.
         let _ = match (*object).into() {
-            ObjectRef::Link(link) => write_link(&mut text, &link),
-            ObjectRef::Address(address) => write_address(&mut text, &address),
-            ObjectRef::Route(route) => write_route(&mut text, &route),
-            ObjectRef::Neighbour(neighbour) => write_neighbour(&mut text, &neighbour),
-            ObjectRef::Rule(rule) => write_rule(&mut text, &rule),
-            ObjectRef::NextHop(next_hop) => write_next_hop(&mut text, &next_hop),
-            ObjectRef::NsId(nsid) => write_nsid(&mut text, &nsid),
+            ObjectRef::Link(link) => write_link(text, &link),
+            ObjectRef::Address(address) => write_address(text, &address),
+            ObjectRef::Route(route) => write_route(text, &route),
+            ObjectRef::Neighbour(neighbour) => write_neighbour(text, &neighbour),
+            ObjectRef::Rule(rule) => write_rule(text, &rule),
+            ObjectRef::NextHop(next_hop) => write_next_hop(text, &next_hop),
+            ObjectRef::NsId(nsid) => write_nsid(text, &nsid),
             other => write!(text, "{:?}", other.kind()),
         };
-        Self(text.into_boxed_str())
     }
 
     /// The key as text: printable ASCII without spaces.
@@ -102,12 +110,24 @@ fn write_address(text: &mut String, address: &AddressRef<'_>) -> fmt::Result {
 }
 
 fn write_route(text: &mut String, route: &RouteRef<'_>) -> fmt::Result {
-    write!(text, "route/{}/{}/", route.family(), route.table())?;
-    match route.label() {
-        Some(label) => write!(text, "{label}")?,
-        None => write!(text, "{}", Dash(route.destination()))?,
+    // Of routes there are a million: without the machinery of formatting.
+    let number = |text: &mut String, number: u32| {
+        text.push('/');
+        text.push_str(&ip::decimal(number.into()));
+    };
+    text.push_str("route");
+    number(text, route.family().into());
+    number(text, route.table());
+    match (route.destination(), route.label()) {
+        (Some(destination), _) => {
+            text.push('/');
+            text.push_str(&ip::with_length(destination));
+        }
+        (None, Some(label)) => number(text, label),
+        (None, None) => text.push_str("/-"),
     }
-    write!(text, "/{}/{}", route.tos(), route.priority().unwrap_or_default())?;
+    number(text, route.tos().into());
+    number(text, route.priority().unwrap_or_default());
     if let Some(source) = route.source() {
         write!(text, "/from/{source}")?;
     }
@@ -119,10 +139,14 @@ fn write_route(text: &mut String, route: &RouteRef<'_>) -> fmt::Result {
     }
     match (route.nhid(), route.oif()) {
         (Some(nhid), _) => write!(text, "/nhid/{nhid}"),
-        (None, Some(oif)) => match route.gateway() {
-            Some(gateway) => write!(text, "/{oif}/{gateway}"),
-            None => write!(text, "/{oif}"),
-        },
+        (None, Some(oif)) => {
+            number(text, oif);
+            if let Some(gateway) = route.gateway() {
+                text.push('/');
+                text.push_str(&ip::address(gateway));
+            }
+            Ok(())
+        }
         (None, None) => {
             // An announcement begins with the hop that was appended, a list with the oldest.
             let mut hops: Vec<_> = route.hops().map(|hop| (hop.ifindex, hop.gateway())).collect();

@@ -79,6 +79,8 @@ pub(crate) struct Printer {
     clock: Clock,
     /// The object of a line for people.
     text: text::Line,
+    /// The key of a line of JSON.
+    key: String,
     /// Objects listed so far, and when the last few were read.
     states: u32,
     now: SystemTime,
@@ -98,6 +100,7 @@ impl Printer {
             records: Records::new().pretty(layout.pretty),
             clock: Clock::new(layout.time),
             text: if layout.paint.is_on() { text::Line::styled() } else { text::Line::new() },
+            key: String::new(),
             states: 0,
             now: SystemTime::now(),
             width: 0,
@@ -130,9 +133,10 @@ impl Printer {
     pub(crate) fn object(&mut self, place: &Place, links: &LinkNames, what: &Happening<'_>) {
         if self.layout.json {
             let context = context(&self.layout, &self.machine, links);
-            let key = Key::of(&what.object);
+            self.key.clear();
+            Key::append(&what.object, &mut self.key);
             let head = Head::new(what.time, &place.tag, what.op)
-                .key(key.as_str())
+                .key(&self.key)
                 .overlap(what.overlap)
                 .author(what.author.map(|author| author as _));
             self.records.object(self.output.buffer(), &head, what.object, &context);
