@@ -18,6 +18,12 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// families that meets an IPv6 route too large for it sends nothing else, for ever (Linux 6.18).
 const MAX_EMPTY: u32 = 16;
 
+/// So long after `now`; a time that no clock reaches is a century away.
+pub(crate) fn after(now: Instant, time: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(time).unwrap_or_else(|| now + CENTURY)
+}
+
 /// What ends an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
@@ -57,7 +63,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// A request with this sequence number, sent at `now` from the socket `portid`.
     pub(crate) fn new(expect: Expect, seq: u32, portid: u32, timeout: Duration, now: Instant) -> Self {
-        let deadline = now + timeout;
+        let deadline = after(now, timeout);
         Self {
             expect,
             seq,
@@ -107,7 +113,7 @@ impl Exchange {
             return false;
         }
         self.empty = 0;
-        self.deadline = now + self.timeout;
+        self.deadline = after(now, self.timeout);
         if truncated {
             self.fail(ErrorKind::Truncated);
         }

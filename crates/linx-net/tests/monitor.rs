@@ -512,6 +512,15 @@ fn a_namespace_deleted_under_the_monitor_ends_it() {
     assert!(alive.try_recv().unwrap().is_none());
 }
 
+/// "For ever", said as a time.
+#[test]
+fn a_time_that_no_clock_reaches_is_waited_for() {
+    let mut monitor = Monitor::builder().groups(&[Group::IPV4_RULE]).subscribe().unwrap();
+    monitor.until_now(Duration::MAX, |_| {}).unwrap();
+    let handle = Handle::host().unwrap().with_timeout(Duration::MAX);
+    assert!(!handle.links().all().unwrap().is_empty());
+}
+
 #[test]
 fn a_control_ends_a_reader_who_waits() {
     let mut monitor = Monitor::builder().groups(&[Group::MDB]).subscribe().unwrap();

@@ -19,7 +19,7 @@ use super::link::{Config, Down};
 use super::pace::Pace;
 use super::{Barrier, Decoder, Loss, LossReason, Notice, Origin, Unknown};
 use crate::error::{ErrorKind, Result};
-use crate::request::Cursor;
+use crate::request::{Cursor, after};
 
 const SOCKET: u64 = 0;
 const WAKE: u64 = 1;
@@ -253,7 +253,7 @@ impl<D: Decoder> Monitor<D> {
     /// # Errors
     /// As [`recv`](Self::recv); `Timeout` when the kernel does not acknowledge the barrier in time.
     pub fn until_now(&mut self, timeout: Duration, mut each: impl FnMut(Notice<D::Event>)) -> Result<()> {
-        let end = Instant::now() + timeout;
+        let end = after(Instant::now(), timeout);
         let mut barrier = self.barrier()?;
         loop {
             let left = end.saturating_duration_since(Instant::now());

@@ -6,6 +6,7 @@ use linx_sys::{Group, Netns, Protocol, Socket};
 
 use super::RestartPolicy;
 use crate::error::{Error, ErrorKind, Result};
+use crate::request::after;
 
 /// What a monitor's socket is to be.
 pub(super) struct Config {
@@ -57,7 +58,7 @@ pub(super) struct Down {
 
 impl Down {
     pub(super) fn new(error: Error, policy: RestartPolicy, now: Instant) -> Self {
-        Self { error, failures: 0, retry_at: now + policy.first_pause }
+        Self { error, failures: 0, retry_at: after(now, policy.first_pause) }
     }
 
     /// Another attempt failed. False: it was the last.
@@ -65,7 +66,7 @@ impl Down {
         self.failures = self.failures.saturating_add(1);
         let factor = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         let pause = policy.first_pause.saturating_mul(factor).min(policy.longest_pause);
-        self.retry_at = now + pause;
+        self.retry_at = after(now, pause);
         policy.attempts.is_none_or(|most| self.failures < most)
     }
 }
