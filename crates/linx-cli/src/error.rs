@@ -137,6 +137,16 @@ impl From<linx_sys::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// An error of the standard library while doing something.
+    pub(crate) fn io(doing: &str, error: &std::io::Error) -> Self {
+        // The kernel's words, without the number that the standard library adds.
+        let words = error.raw_os_error().map_or_else(|| error.to_string(), linx_sys::errno_text);
+        let failure = Self::system(format!("{doing}: {words}"));
+        if is_full(error.raw_os_error()) { failure.remedy(MORE_FILES) } else { failure }
+    }
+}
+
 const MORE_FILES: &str = "raise the limit: ulimit -n, LimitNOFILE= in a unit";
 
 /// EMFILE or ENFILE.

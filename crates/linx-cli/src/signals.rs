@@ -34,7 +34,7 @@ impl Blocked {
         std::thread::Builder::new()
             .name("linx-signals".to_owned())
             .spawn(move || attend(&self.0, &theirs))
-            .map_err(|error| Failure::system(format!("start a thread: {}", crate::out::words(&error))))?;
+            .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Interrupt(bell))
     }
 }

@@ -9,4 +9,4 @@ mod writer;
 pub(crate) use hangup::Hangup;
 pub(crate) use human::Sign;
 pub(crate) use printer::{Happening, Layout, Printer};
-pub(crate) use writer::{Output, words};
+pub(crate) use writer::Output;

@@ -14,6 +14,9 @@ const PIECE: usize = 64 * 1024;
 /// Pieces that may wait to be written: 16 MiB.
 const PIECES: usize = 256;
 
+/// What writing is called in errors.
+const STDOUT: &str = "standard output";
+
 /// Where lines go.
 pub(crate) struct Output {
     piece: Vec<u8>,
@@ -46,7 +49,7 @@ impl Output {
     pub(crate) fn stdout() -> Outcome<Self> {
         // Not the standard library's own handle: it scans for line ends, and pieces are whole lines already.
         let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
-        let stdout = stdout.map_err(|error| write_failure(&error))?;
+        let stdout = stdout.map_err(|error| Failure::io(STDOUT, &error))?;
         Self::new(std::fs::File::from(stdout))
     }
 
@@ -56,7 +59,7 @@ impl Output {
         let writer = std::thread::Builder::new()
             .name("linx-out".to_owned())
             .spawn(move || theirs.write_all(sink))
-            .map_err(|error| Failure::system(format!("start a thread: {}", words(&error))))?;
+            .map_err(|error| Failure::io("start a thread", &error))?;
         Ok(Self { piece: Vec::with_capacity(PIECE * 2), shared, writer: Some(writer) })
     }
 
@@ -108,7 +111,7 @@ impl Output {
             drop(writer.join());
         }
         match self.shared.lock().failed.take() {
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(write_failure(&error)),
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io(STDOUT, &error)),
             _ => Ok(()),
         }
     }
@@ -165,13 +168,4 @@ impl Shared {
             }
         }
     }
-}
-
-fn write_failure(error: &io::Error) -> Failure {
-    Failure::system(format!("standard output: {}", words(error)))
-}
-
-/// The kernel's words, without the number that the standard library adds.
-pub(crate) fn words(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), linx_sys::errno_text)
 }

@@ -127,7 +127,14 @@ impl Running {
                 self.seen.push(line.clone());
                 line
             }
-            Err(why) => panic!("no line from {:?}: {why}; seen: {:#?}", self.command, self.seen),
+            Err(why) => {
+                let last = &self.seen[self.seen.len().saturating_sub(10)..];
+                panic!(
+                    "no line from {:?}: {why}; {} seen, the last: {last:#?}",
+                    self.command,
+                    self.seen.len()
+                )
+            }
         }
     }
 
