@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     operation: String,
     message: String,
     remedy: Option<String>,
+    /// The namespace that it was about does not exist any more.
+    is_gone: bool,
 }
 
 /// What a command returns.
@@ -31,7 +33,13 @@ pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 impl Failure {
     /// The command line cannot be understood (exit 1).
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { status: status::USAGE, operation: String::new(), message: message.into(), remedy: None }
+        Self {
+            status: status::USAGE,
+            operation: String::new(),
+            message: message.into(),
+            remedy: None,
+            is_gone: false,
+        }
     }
 
     /// The kernel, a file or the output refused (exit 2).
@@ -97,6 +105,11 @@ impl Failure {
         Some(text)
     }
 
+    /// Whether it is that a namespace does not exist any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         self.status
@@ -118,7 +131,9 @@ impl From<linx::Error> for Failure {
         let failure = Self::system(message);
         match error.kind {
             ErrorKind::Permission { capability } => failure.privilege(capability),
-            ErrorKind::NamespaceGone => failure.remedy("`linx netns` lists what there is"),
+            ErrorKind::NamespaceGone => {
+                Self { is_gone: true, ..failure.remedy("`linx netns` lists what there is") }
+            }
             _ if is_full(error.errno()) => failure.remedy(MORE_FILES),
             _ => failure,
         }

@@ -47,6 +47,7 @@ pub(super) struct State<'a> {
 impl State<'_> {
     /// Prints all objects of a kind.
     pub(super) fn print(&self, opened: &Opened, kind: Object, printer: &mut Printer) -> Outcome {
+        printer.begin_state();
         let handle = &opened.handle;
         let failed = Failure::from;
         let number = self.family.map_or(family::UNSPEC, Family::number);

@@ -1,10 +1,11 @@
 //! Records to lines, for people or as JSON, in one place: what every line has is decided here.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use linx::author::{Author, Certainty};
-use linx::json::{Head, Marker, Op, Records};
+use linx::json::{Head, Marker, Op, Records, Rendered};
 use linx::names::{Context, LinkNames};
 use linx::{Key, Kind, ObjectRef, text};
 use linx_wire::route::LinkView;
@@ -67,7 +68,7 @@ pub(crate) struct Happening<'a> {
     pub(crate) time: SystemTime,
     /// It may have been in the snapshot already.
     pub(crate) overlap: bool,
-    pub(crate) author: Option<&'a Author>,
+    pub(crate) author: Option<&'a Arc<Author>>,
 }
 
 /// Writes lines to standard output.
@@ -81,6 +82,8 @@ pub(crate) struct Printer {
     text: text::Line,
     /// The key of a line of JSON.
     key: String,
+    /// The author of the last line of JSON: of many lines it is the same.
+    author: Option<(Arc<Author>, Rendered)>,
     /// Objects listed so far, and when the last few were read.
     states: u32,
     now: SystemTime,
@@ -101,6 +104,7 @@ impl Printer {
             clock: Clock::new(layout.time),
             text: if layout.paint.is_on() { text::Line::styled() } else { text::Line::new() },
             key: String::new(),
+            author: None,
             states: 0,
             now: SystemTime::now(),
             width: 0,
@@ -114,6 +118,11 @@ impl Printer {
         if place.is_own {
             self.own = Some(place.name.clone());
         }
+    }
+
+    /// What is listed from here on was read after this moment.
+    pub(crate) fn begin_state(&mut self) {
+        self.states = 0;
     }
 
     /// An object as it is now.
@@ -138,7 +147,7 @@ impl Printer {
             let head = Head::new(what.time, &place.tag, what.op)
                 .key(&self.key)
                 .overlap(what.overlap)
-                .author(what.author.map(|author| author as _));
+                .author(remembered(&mut self.author, what.author).map(|author| author as _));
             self.records.object(self.output.buffer(), &head, what.object, &context);
         } else {
             self.for_people(place, links, what);
@@ -281,6 +290,19 @@ impl Printer {
 #[inline]
 fn context<'a>(layout: &Layout, machine: &'a Machine, links: &'a LinkNames) -> Context<'a> {
     Context::new(&machine.names, links).volatile(layout.volatile).details(layout.details)
+}
+
+/// The author's JSON, rendered unless it is that of the line before.
+#[inline]
+fn remembered<'a>(
+    last: &'a mut Option<(Arc<Author>, Rendered)>,
+    author: Option<&Arc<Author>>,
+) -> Option<&'a Rendered> {
+    let author = author?;
+    if last.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, author)) {
+        *last = Some((Arc::clone(author), Rendered::new(&**author)));
+    }
+    last.as_ref().map(|(_, json)| json)
 }
 
 /// `+` for what may be new, `~` for what is known to have changed: the kernel says so of links alone.

@@ -38,7 +38,7 @@ pub use address::AddressBody;
 pub use link::LinkBody;
 pub use neighbour::NeighbourBody;
 pub use nexthop::{NextHopBody, NsIdBody};
-pub use record::{AppendJson, Head, Marker, NetnsTag, Op, Records};
+pub use record::{AppendJson, Head, Marker, NetnsTag, Op, Records, Rendered};
 pub use route::RouteBody;
 pub use rule::RuleBody;
 pub use time::rfc3339;

@@ -95,6 +95,26 @@ impl<T: Serialize> AppendJson for T {
     }
 }
 
+/// JSON that was rendered before, of what stands on many lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered(Vec<u8>);
+
+impl Rendered {
+    /// Renders it.
+    #[must_use]
+    pub fn new<T: Serialize + ?Sized>(value: &T) -> Self {
+        let mut json = Vec::new();
+        infallible(&append(&mut json, value));
+        Self(json)
+    }
+}
+
+impl AppendJson for Rendered {
+    fn append_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+}
+
 /// The envelope of an object's line.
 #[derive(Clone, Copy)]
 pub struct Head<'a> {
@@ -440,6 +460,7 @@ mod tests {
             r#""netns":{"name":"do\u001bcker","cookie":7,"path":"/run/netns/a"},"op":"new","kind":"netns"}"#;
         assert!(text.trim_end().ends_with(expected), "{text}");
         let author = std::collections::BTreeMap::from([("portid", 7)]);
+        let author = Rendered::new(&author);
         let head = head.key("k").overlap(true).author(Some(&author));
         let text = line(|records, out| records.body(out, &head, "thing", &[1]));
         assert!(

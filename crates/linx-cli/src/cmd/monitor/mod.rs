@@ -305,7 +305,7 @@ impl Session {
                         self.tail.synced(&source.place, time, all);
                     }
                 }
-                item => self.tail.show_item(&source.place, &mut source.links, &item, author.as_deref()),
+                item => self.tail.show_item(&source.place, &mut source.links, &item, author.as_ref()),
             }
         }
         Ok(())
@@ -383,7 +383,7 @@ impl Session {
             let later = Instant::now() + Attach::<Item>::PATIENCE;
             while let Some((item, author)) = self.tail.queue.pop(later) {
                 if let Some(source) = self.sources.get_mut(&item.token()) {
-                    self.tail.show_item(&source.place, &mut source.links, &item, author.as_deref());
+                    self.tail.show_item(&source.place, &mut source.links, &item, author.as_ref());
                 }
             }
         }
@@ -434,7 +434,7 @@ fn snapshot(wish: &Wish, source: &mut Source, printer: &mut Printer) -> Result<(
         // Who asks for somebody's changes does not ask for the state.
         if wish.query.filter.keeps_author(&filter::Who::default()) {
             for kind in wish.query.kinds() {
-                state.print(&opened, kind, printer).map_err(Ended::Failed)?;
+                state.print(&opened, kind, printer)?;
             }
         }
         source.overlap()?;

@@ -65,7 +65,7 @@ impl Source {
         if !kinds.contains(&Kind::Link) {
             kinds.push(Kind::Link);
         }
-        let process = if follow { process_of(&place).map_err(Ended::Failed)? } else { None };
+        let process = if follow { process_of(&place)? } else { None };
         let monitor = Monitor::builder()
             .netns(&place.netns)
             .kinds(&kinds)
@@ -159,6 +159,12 @@ pub(super) enum Ended {
 impl From<linx::Error> for Ended {
     fn from(error: linx::Error) -> Self {
         if error.kind == ErrorKind::NamespaceGone { Self::Gone } else { Self::Failed(error.into()) }
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        if failure.is_gone() { Self::Gone } else { Self::Failed(failure) }
     }
 }
 

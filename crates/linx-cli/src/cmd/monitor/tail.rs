@@ -1,6 +1,7 @@
 //! What is printed of what happens: each change in its order, with its author.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use linx::author::{Attach, Author, Question};
@@ -148,7 +149,7 @@ impl Tail {
         place: &Place,
         links: &mut Links,
         item: &Item,
-        author: Option<&Author>,
+        author: Option<&Arc<Author>>,
     ) {
         match item {
             Item::Event { op, object, time, overlap, .. } => {
@@ -164,7 +165,7 @@ impl Tail {
     /// Prints a change, if it is one of those wanted. Links are learned in the order of what is printed, so that each
     /// line has the names of its moment.
     #[inline]
-    fn show(&mut self, place: &Place, links: &mut Links, change: &Change<'_>, author: Option<&Author>) {
+    fn show(&mut self, place: &Place, links: &mut Links, change: &Change<'_>, author: Option<&Arc<Author>>) {
         self.seen += 1;
         if let (ObjectRef::Link(link), Operation::New) = (&change.object, change.op) {
             links.insert(link);
@@ -186,7 +187,7 @@ impl Tail {
     }
 
     #[inline]
-    fn wants(&self, links: &Links, change: &Change<'_>, op: Op, author: Option<&Author>) -> bool {
+    fn wants(&self, links: &Links, change: &Change<'_>, op: Op, author: Option<&Arc<Author>>) -> bool {
         let object = change.object;
         if !self.kinds.contains(&object.kind()) {
             return false;
@@ -202,7 +203,8 @@ impl Tail {
             return true;
         }
         let subject = Subject { object, op: op.word(), links };
-        self.filter.keeps(&subject) && (!self.filter.asks_author() || self.filter.keeps_author(&who(author)))
+        self.filter.keeps(&subject)
+            && (!self.filter.asks_author() || self.filter.keeps_author(&who(author.map(|author| &**author))))
     }
 
     fn notice(&mut self, place: &Place, links: &mut Links, notice: &Notice, time: SystemTime) {
