@@ -312,6 +312,7 @@ impl Policy {
     /// Whether `bytes` are valid: [`Policy::validate_at`] without the words for what is wrong, and so faster.
     fn fits(&self, bytes: &[u8], family: u8, depth: usize) -> bool {
         let mut attrs = Attrs::new(bytes);
+        let mut chosen = Chosen::default();
         while let Some(attr) = attrs.step() {
             let Some(rule) = self.rules.get(usize::from(attr.number())) else { continue };
             let have = attr.payload.len();
@@ -320,7 +321,14 @@ impl Policy {
             }
             if !rule.leaf {
                 let Some(entry) = self.entry(attr.number()) else { continue };
-                if !fits(&entry.shape, attr.payload, Surroundings { siblings: bytes, family }, depth) {
+                let around = Surroundings { siblings: bytes, family };
+                let fits = match entry.shape {
+                    Shape::Depends(choose) => chosen
+                        .policy(attr.number(), || choose(around))
+                        .is_none_or(|policy| policy.fits(attr.payload, family, depth + 1)),
+                    _ => fits(&entry.shape, attr.payload, around, depth),
+                };
+                if !fits {
                     return false;
                 }
             }
@@ -383,9 +391,6 @@ fn fits(shape: &Shape, payload: &[u8], around: Surroundings<'_>, depth: usize) -
     match *shape {
         Shape::Nested(policy) | Shape::Many(&Shape::Nested(policy)) => {
             policy.fits(payload, around.family, depth + 1)
-        }
-        Shape::Depends(choose) => {
-            choose(around).is_none_or(|policy| policy.fits(payload, around.family, depth + 1))
         }
         Shape::Items(&Shape::Nested(policy)) => {
             let mut attrs = Attrs::new(payload);
