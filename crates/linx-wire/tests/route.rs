@@ -168,7 +168,11 @@ fn vec_of(size: usize) -> impl Strategy<Value = Vec<u8>> {
 
 /// No kernel sends such a route; its fields are found all the same.
 #[test]
-fn fields_behind_64_kib_of_attributes_are_found() {
+fn fields_far_behind_and_sent_twice_are_found() {
+    let bytes = payload(v4(32).attribute_u32(4, 1).attribute_u32(6, 5).attribute_u32(4, 2));
+    let route = RouteRef::decode(&bytes).unwrap();
+    assert_eq!((route.oif(), route.priority()), (Some(2), Some(5)), "the last one counts");
+
     let mut request = v4(32).attribute(1, &[10, 0, 0, 1]);
     for _ in 0..3 {
         request = request.attribute(4000, &[7; 30_000]);

@@ -11,18 +11,38 @@ use crate::addr;
 use crate::attr::{Attrs, HEADER_LEN};
 use crate::error::{DecodeError, DecodeErrorKind, Result};
 
-/// Presence of this bit: the attributes are too long for places of 16 bits, so that each is searched for. No kernel
-/// sends such a route.
+/// Presence of this bit: places do not fit, or an attribute came twice, so that each is searched for. No kernel sends
+/// such a route.
 const FAR: u32 = 1 << 31;
 
-/// A route's message, and where its attributes are.
+/// The attributes whose place is kept, as bits: the eight that most routes have most of.
+const PLACED: u32 = addresses() | 1 << rta::OIF | 1 << rta::TABLE | 1 << rta::PRIORITY | 1 << rta::NH_ID;
+
+/// How far to the left the place of one of the eight is.
+#[inline(always)]
+const fn shift(number: u16) -> u32 {
+    match number {
+        rta::OIF => 8,
+        rta::GATEWAY => 16,
+        rta::TABLE => 24,
+        rta::PRIORITY => 32,
+        rta::PREFSRC => 40,
+        rta::NH_ID => 48,
+        rta::SRC => 56,
+        _ => 0,
+    }
+}
+
+/// A route's message, and where its attributes are. Small, and made in registers: a table in memory would be copied
+/// with the value, just after it was written.
 #[derive(Clone, Copy)]
 pub(super) struct Places<'a> {
     header: &'a RouteHeader,
     attributes: &'a [u8],
+    /// Offsets of the eight, in words of four bytes, eight bits each.
+    at: u64,
     /// Which attributes are there, by number; bit 0: others than fields.
     present: u32,
-    at: [u16; 32],
 }
 
 /// The attributes whose payload is of four bytes, as bits.
@@ -53,6 +73,17 @@ fn among(set: u32, number: u16) -> bool {
     number < 32 && set >> (number & 31) & 1 != 0
 }
 
+/// Writes down the place of one of the eight, and that it is there.
+#[inline(always)]
+fn put(found: &mut u64, present: &mut u32, number: u16, at: usize) {
+    let bit = 1 << (number & 31);
+    if at > 255 * 4 || *present & bit != 0 {
+        *present |= FAR;
+    }
+    *found |= ((at as u64 / 4) & 0xff) << shift(number);
+    *present |= bit;
+}
+
 impl<'a> Places<'a> {
     #[inline(always)]
     pub(super) fn find(payload: &'a [u8]) -> Result<Self> {
@@ -60,7 +91,7 @@ impl<'a> Places<'a> {
             let kind = DecodeErrorKind::Truncated { needed: 12, have: payload.len() };
             return Err(DecodeError::new(kind, 0));
         };
-        let mut places = Self { header, attributes, present: 0, at: [0; 32] };
+        let mut places = Self { header, attributes, at: 0, present: 0 };
         // One loop a width, so that each compares sizes with constants.
         let outcome = match addr::address_len(header.family) {
             Some(4) => places.fill::<4>(),
@@ -70,18 +101,10 @@ impl<'a> Places<'a> {
         if let Err(error) = outcome {
             return Err(error.at_base(12));
         }
-        if places.present & (RARE | FAR) != 0 {
-            places.unusual()?;
+        if places.has_rare() {
+            ROUTE.validate(attributes, header.family).map_err(|error| error.at_base(12))?;
         }
         Ok(places)
-    }
-
-    #[cold]
-    fn unusual(&self) -> Result<()> {
-        if !self.has_rare() {
-            return Ok(());
-        }
-        ROUTE.validate(self.attributes, self.header.family).map_err(|error| error.at_base(12))
     }
 
     /// The size of a word is a constant, so that the next attribute's place does not wait for it to be read.
@@ -89,13 +112,13 @@ impl<'a> Places<'a> {
     fn fill<const WIDTH: usize>(&mut self) -> Result<()> {
         let whole = self.attributes.len();
         let mut rest = self.attributes;
-        let mut present = if whole > usize::from(u16::MAX) { FAR } else { 0 };
+        let (mut found, mut present) = (0, 0);
         loop {
             let at = whole - rest.len();
             if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<8>() {
                 let number = u16::from_ne_bytes([t0, t1]);
-                if u16::from_ne_bytes([l0, l1]) == 8 && among(const { words(WIDTH) }, number) {
-                    present |= self.put(number, at);
+                if u16::from_ne_bytes([l0, l1]) == 8 && among(const { words(WIDTH) & PLACED }, number) {
+                    put(&mut found, &mut present, number, at);
                     rest = after;
                     continue;
                 }
@@ -104,7 +127,7 @@ impl<'a> Places<'a> {
                 if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<20>() {
                     let number = u16::from_ne_bytes([t0, t1]);
                     if u16::from_ne_bytes([l0, l1]) == 20 && among(addresses(), number) {
-                        present |= self.put(number, at);
+                        put(&mut found, &mut present, number, at);
                         rest = after;
                         continue;
                     }
@@ -115,22 +138,14 @@ impl<'a> Places<'a> {
             let number = attr.number();
             match check::<WIDTH>(number, attr.payload) {
                 Ok(RARE) => present |= RARE,
-                Ok(_) => present |= self.put(number, at),
+                Ok(_) if among(PLACED, number) => put(&mut found, &mut present, number, at),
+                Ok(bit) => present |= bit,
                 Err(_) => return Err(misfit(number, attr.payload.len(), at)),
             }
             rest = rest.get(attrs.offset()..).unwrap_or_default();
         }
-        self.present = present;
+        (self.at, self.present) = (found, present);
         if rest.is_empty() { Ok(()) } else { Err(fault(rest, whole - rest.len())) }
-    }
-
-    /// Writes down a place; returns the attribute's bit.
-    #[inline(always)]
-    fn put(&mut self, number: u16, at: usize) -> u32 {
-        if let Some(place) = self.at.get_mut(usize::from(number & 31)) {
-            *place = at as u16;
-        }
-        1 << (number & 31)
     }
 
     /// What begins with an attribute's payload; its size was checked.
@@ -139,14 +154,15 @@ impl<'a> Places<'a> {
         if !self.has(number) {
             return None;
         }
-        if self.present & FAR != 0 {
-            return Attrs::new(self.attributes).last(number);
+        if self.present & FAR != 0 || !among(PLACED, number) {
+            return self.payload(number);
         }
-        let at = usize::from(*self.at.get(usize::from(number & 31))?);
-        self.attributes.get(at + HEADER_LEN..)
+        let place = (self.at >> shift(number)) & 0xff;
+        self.attributes.get(4 * place as usize + HEADER_LEN..)
     }
 
     /// An attribute's payload, its size as sent.
+    #[inline(never)]
     fn payload(&self, number: u16) -> Option<&'a [u8]> {
         if self.has(number) { Attrs::new(self.attributes).last(number) } else { None }
     }
