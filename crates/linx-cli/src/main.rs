@@ -12,6 +12,7 @@ mod filter;
 mod names;
 mod object;
 mod out;
+mod peers;
 mod place;
 mod privileges;
 mod signals;

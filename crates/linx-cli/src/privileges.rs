@@ -15,9 +15,9 @@ pub(crate) fn raise_files() {
 pub(crate) const ABROAD: &[Capability] =
     &[Capability::DAC_READ_SEARCH, Capability::SYS_PTRACE, Capability::SYS_ADMIN];
 
-/// What listing takes: nothing at all in one's own namespace.
-pub(crate) fn of_list(global: &Global) -> &'static [Capability] {
-    if is_abroad(global) { ABROAD } else { &[] }
+/// What listing takes: nothing at all in one's own namespace, unless the other ends of its links are to be named.
+pub(crate) fn of_list(global: &Global, links: bool) -> &'static [Capability] {
+    if is_abroad(global) || links { ABROAD } else { &[] }
 }
 
 /// What finding authors takes: to read of other users' processes; abroad also of the sockets there.
@@ -30,7 +30,7 @@ pub(crate) fn of_authors(global: &Global) -> &'static [Capability] {
 pub(crate) fn of_monitor(global: &Global) -> &'static [Capability] {
     const COMING: &[Capability] =
         &[Capability::DAC_READ_SEARCH, Capability::SYS_PTRACE, Capability::SYS_ADMIN, Capability::NET_ADMIN];
-    if global.all_netns { COMING } else { of_list(global) }
+    if global.all_netns { COMING } else { of_list(global, false) }
 }
 
 /// Whether a command works in other namespaces than its own.

@@ -209,6 +209,23 @@ fn lines_for_people_and_every_line_of_json_is_in_the_schema() {
 }
 
 #[test]
+fn the_other_end_of_a_link_is_named() {
+    skip_unless!(is_root(), "not root");
+    let zoo = Zoo::new("cli-peers");
+    let peer = zoo.peer.name();
+    let far = &list(&zoo.namespace, "link dev far0")[0];
+    assert_eq!(
+        (&far["link_netns"], &far["link"], &far["link_netnsid"]),
+        (&peer.into(), &"far1".into(), &5.into())
+    );
+    let line = words(&format!("-n {} list link dev far0", zoo.namespace.name())).ok();
+    assert!(line.text().contains(&format!(": far0@{peer}:far1 <")), "{line:?}");
+    // Seen from there, it is this one.
+    let back = &list(&zoo.peer, "link dev far1")[0];
+    assert_eq!((&back["link_netns"], &back["link"]), (&zoo.namespace.name().into(), &"far0".into()));
+}
+
+#[test]
 fn several_namespaces_are_named_and_each_comes_once() {
     skip_unless!(is_root(), "not root");
     let (one, two) = (Namespace::new("cli-one"), Namespace::new("cli-two"));

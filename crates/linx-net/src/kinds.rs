@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use linx_sys::Group;
+use linx_sys::{Group, Netns};
 use linx_wire::Decode;
 use linx_wire::emit::Request;
 use linx_wire::name::Name;
@@ -12,7 +12,7 @@ use linx_wire::route::{
     RouteRef, Rule, RuleFilter, RuleRef, filter, query,
 };
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::key::Key;
 use crate::list::{List, Listed};
@@ -259,6 +259,20 @@ impl Handle {
     pub fn nsid_of_pid(&self, pid: u32) -> Result<Option<i32>> {
         use linx_wire::route::NsIdView;
         let found: NsId = self.one(query::nsid_of_pid(pid), &format!("nsid of pid {pid}"))?;
+        Ok(Some(found.nsid()).filter(|nsid| *nsid >= 0))
+    }
+
+    /// The id of another namespace as this one knows it; `None` when it has none here.
+    ///
+    /// # Errors
+    /// `NamespaceGone`, `Permission` when the other cannot be opened; otherwise as lists.
+    pub fn nsid_of(&self, other: &Netns) -> Result<Option<i32>> {
+        use linx_wire::route::NsIdView;
+        use std::os::fd::AsRawFd;
+        let operation = format!("nsid of {other}");
+        let fd = other.open().map_err(|error| Error::system(&*operation, error))?;
+        let number = u32::try_from(fd.as_raw_fd()).map_err(|_| self.error(ErrorKind::Io, &operation))?;
+        let found: NsId = self.one(query::nsid_of_fd(number), &operation)?;
         Ok(Some(found.nsid()).filter(|nsid| *nsid >= 0))
     }
 

@@ -10,19 +10,21 @@ use crate::filter::{self, Query};
 use crate::names::Machine;
 use crate::object::Object;
 use crate::out::{Layout, Printer};
+use crate::peers::Neighbourhood;
 use crate::place;
 use crate::privileges;
 
 /// Runs it.
 pub(crate) fn run(args: &List, global: &Global) -> Outcome {
-    privileges::keep_only(privileges::of_list(global))?;
     let machine = Machine::load(global.numeric);
     if let Some(words) = route_get::is_get(&args.words) {
         const OPERATION: &str = "list route get";
+        privileges::keep_only(privileges::of_list(global, false))?;
         let question = route_get::parse(words).map_err(|failure| failure.of(OPERATION))?;
         return get(&question, global, machine).map_err(|failure| failure.of(OPERATION));
     }
     let query = filter::parse("list", &args.words, &machine)?;
+    privileges::keep_only(privileges::of_list(global, query.kinds().contains(&Object::Link)))?;
     let operation = query.operation("list");
     list(&query, args.all, global, machine).map_err(|failure| failure.of(&operation))
 }
@@ -33,9 +35,13 @@ fn list(query: &Query, all: bool, global: &Global, machine: Machine) -> Outcome 
         let failure = Failure::usage("wanted: what to list");
         return Err(failure.remedy(format!("objects are {} and all", Object::list())));
     }
-    let places = open(global)?;
+    let mut places = open(global)?;
     check_links(&places, &query.filter)?;
     let kinds = query.kinds();
+    if kinds.contains(&Object::Link) {
+        let neighbourhood = Neighbourhood::default();
+        places.iter_mut().for_each(|opened| opened.look_around(&neighbourhood));
+    }
     let layout = Layout { namespaces: places.len() > 1, kinds: kinds.len() > 1, ..Layout::new(global) };
     let mut printer = Printer::new(layout, machine)?;
     places.iter().for_each(|opened| printer.make_room(&opened.place));
@@ -92,6 +98,6 @@ fn answer(question: &route_get::Question, opened: &Opened, printer: &mut Printer
     };
     let query = linx::RouteQuery { iif: index(&question.iif)?, oif: index(&question.oif)?, ..question.query };
     let route = opened.handle.route_get(question.destination, &query).map_err(Failure::from)?;
-    printer.state(&opened.place, &opened.links.names, route.as_ref().into());
+    printer.state(&opened.place, &opened.links.names, &opened.peers, route.as_ref().into());
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::error::{Failure, Outcome, note};
 use crate::filter::{Filter, Links, Subject};
 use crate::object::Object;
 use crate::out::Printer;
+use crate::peers::{Known, Neighbourhood};
 use crate::place::{self, Place};
 
 /// `RT_TABLE_MAIN`
@@ -23,6 +24,8 @@ pub(super) struct Opened {
     pub(super) links: Links,
     /// Read for their names: a list of links prints these very ones.
     all: Vec<Link>,
+    /// The namespaces that they lead to.
+    pub(super) peers: Known,
 }
 
 impl Opened {
@@ -32,7 +35,12 @@ impl Opened {
         let all = handle.links().all()?.into_vec();
         let mut links = Links::default();
         all.iter().for_each(|link| links.insert(link));
-        Ok(Self { place, handle, links, all })
+        Ok(Self { place, handle, links, all, peers: Known::default() })
+    }
+
+    /// Finds the namespaces that its links lead to.
+    pub(super) fn look_around(&mut self, neighbourhood: &Neighbourhood) {
+        self.peers = neighbourhood.of(&self.handle, &self.all);
     }
 }
 
@@ -54,7 +62,7 @@ impl State<'_> {
         let mut print = |object: ObjectRef<'_>| {
             let subject = Subject { object, op: "list", links: &opened.links };
             if self.filter.keeps(&subject) {
-                printer.state(&opened.place, &opened.links.names, object);
+                printer.state(&opened.place, &opened.links.names, &opened.peers, object);
             }
         };
         match kind {
@@ -115,7 +123,7 @@ impl State<'_> {
             let object = ObjectRef::from(route);
             let subject = Subject { object, op: "list", links: &opened.links };
             if self.filter.is_empty() || self.filter.keeps(&subject) {
-                printer.state(&opened.place, &opened.links.names, object);
+                printer.state(&opened.place, &opened.links.names, &opened.peers, object);
             }
         });
         match outcome {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use linx::author::{Author, Certainty};
 use linx::json::{Head, Marker, Op, Records, Rendered};
-use linx::names::{Context, LinkNames};
+use linx::names::{Context, LinkNames, Peers};
 use linx::{Key, Kind, ObjectRef, text};
 use linx_wire::route::LinkView;
 
@@ -69,6 +69,8 @@ pub(crate) struct Happening<'a> {
     /// It may have been in the snapshot already.
     pub(crate) overlap: bool,
     pub(crate) author: Option<&'a Arc<Author>>,
+    /// The namespaces at the other ends of links.
+    pub(crate) peers: Option<&'a dyn Peers>,
 }
 
 /// Writes lines to standard output.
@@ -127,13 +129,26 @@ impl Printer {
 
     /// An object as it is now.
     #[inline]
-    pub(crate) fn state(&mut self, place: &Place, links: &LinkNames, object: ObjectRef<'_>) {
+    pub(crate) fn state(
+        &mut self,
+        place: &Place,
+        links: &LinkNames,
+        peers: &dyn Peers,
+        object: ObjectRef<'_>,
+    ) {
         // Of a long list, neighbours were read together: asking the clock and writing its time is a tenth of a line.
         if self.states.is_multiple_of(TOGETHER) {
             self.now = SystemTime::now();
         }
         self.states = self.states.wrapping_add(1);
-        let happening = Happening { object, op: Op::List, time: self.now, overlap: false, author: None };
+        let happening = Happening {
+            object,
+            op: Op::List,
+            time: self.now,
+            overlap: false,
+            author: None,
+            peers: Some(peers),
+        };
         self.object(place, links, &happening);
     }
 
@@ -141,7 +156,7 @@ impl Printer {
     #[inline]
     pub(crate) fn object(&mut self, place: &Place, links: &LinkNames, what: &Happening<'_>) {
         if self.layout.json {
-            let context = context(&self.layout, &self.machine, links);
+            let context = context(&self.layout, &self.machine, links).peers(what.peers);
             self.key.clear();
             Key::append(&what.object, &mut self.key);
             let head = Head::new(what.time, &place.tag, what.op)
@@ -169,7 +184,7 @@ impl Printer {
                 human::kind_column(paint, kind, self.output.buffer());
             }
         }
-        let context = context(&self.layout, &self.machine, links);
+        let context = context(&self.layout, &self.machine, links).peers(what.peers);
         let line = self.output.buffer();
         self.text.clear();
         text::write(&mut self.text, what.object, &context);

@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 
 use crate::error::{Failure, Outcome};
 
-/// Lines are handed over in pieces of about this size, bytes.
-const PIECE: usize = 64 * 1024;
+/// Lines are handed over in pieces of about this size, bytes: each costs waking the writer once.
+const PIECE: usize = 256 * 1024;
 
 /// Pieces that may wait to be written: 16 MiB.
-const PIECES: usize = 256;
+const PIECES: usize = 64;
 
 /// What writing is called in errors.
 const STDOUT: &str = "standard output";
@@ -60,7 +60,7 @@ impl Output {
             .name("linx-out".to_owned())
             .spawn(move || theirs.write_all(sink))
             .map_err(|error| Failure::io("start a thread", &error))?;
-        Ok(Self { piece: Vec::with_capacity(PIECE * 2), shared, writer: Some(writer) })
+        Ok(Self { piece: Vec::with_capacity(PIECE + PIECE / 4), shared, writer: Some(writer) })
     }
 
     /// The place to append lines to, each with its line feed; follow up with [`Output::line`].
@@ -85,7 +85,7 @@ impl Output {
         while state.waiting.len() >= PIECES && !state.closed {
             state = self.shared.wait(state);
         }
-        let next = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE * 2));
+        let next = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE + PIECE / 4));
         let full = std::mem::replace(&mut self.piece, next);
         if !state.closed {
             state.waiting.push_back(full);

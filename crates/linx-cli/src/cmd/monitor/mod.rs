@@ -83,8 +83,8 @@ struct Session {
     _waited_for: (Interrupt, Option<Hangup>),
     tail: Tail,
     began: Instant,
-    /// Namespaces whose snapshot is not complete.
-    unsynced: usize,
+    /// Namespaces of the beginning whose snapshot is not complete; `None`: people were told that all are.
+    unsynced: Option<usize>,
 }
 
 /// Runs it.
@@ -164,7 +164,7 @@ impl Session {
             _waited_for: (interrupt, hangup),
             tail,
             began,
-            unsynced: 0,
+            unsynced: None,
         })
     }
 
@@ -181,6 +181,7 @@ impl Session {
 
     /// Prints until something ends it.
     fn follow(&mut self) -> Outcome<End> {
+        self.unsynced = self.wish.snapshot.then_some(self.sources.len());
         for token in self.sources.keys().copied().collect::<Vec<_>>() {
             self.begin(token)?;
         }
@@ -246,10 +247,7 @@ impl Session {
     fn begin(&mut self, token: u64) -> Outcome {
         let Some(source) = self.sources.get_mut(&token) else { return Ok(()) };
         match snapshot(&self.wish, source, &mut self.tail.printer) {
-            Ok(()) => {
-                self.unsynced += usize::from(self.wish.snapshot);
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(Ended::Gone) => {
                 self.tail.queue.push(Item::Gone(token), None, Instant::now());
                 Ok(())
@@ -299,11 +297,8 @@ impl Session {
             match item {
                 Item::Gone(_) => self.leave(token)?,
                 Item::Synced(_, time) => {
-                    self.unsynced = self.unsynced.saturating_sub(1);
-                    let all = (self.unsynced == 0).then(|| (self.sources.len(), self.began.elapsed()));
-                    if let Some(source) = self.sources.get(&token) {
-                        self.tail.synced(&source.place, time, all);
-                    }
+                    self.tail.synced(&source.place, time);
+                    self.one_less();
                 }
                 item => self.tail.show_item(&source.place, &mut source.links, &item, author.as_ref()),
             }
@@ -311,10 +306,22 @@ impl Session {
         Ok(())
     }
 
+    /// One of the namespaces of the beginning is complete, or gone.
+    fn one_less(&mut self) {
+        self.unsynced = self.unsynced.map(|left| left.saturating_sub(1));
+        if self.unsynced == Some(0) {
+            self.unsynced = None;
+            self.tail.all_synced(self.sources.len(), self.began.elapsed());
+        }
+    }
+
     /// A namespace is gone.
     fn leave(&mut self, token: u64) -> Outcome {
         let Some(source) = self.sources.remove(&token) else { return Ok(()) };
         self.poll.remove(&source)?;
+        if source.is_incomplete() {
+            self.one_less();
+        }
         self.budget.give_back(source.rcvbuf());
         self.tail.printer.netns(&source.place, Op::Del, Sign::Minus);
         self.tail.last_gone = Some(source.place.name);

@@ -102,6 +102,11 @@ impl Source {
         Ok(())
     }
 
+    /// Whether its snapshot is not complete.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.phase != Phase::Live
+    }
+
     /// Passes on what is there, at most so many notices. What is left shows by the descriptor.
     ///
     /// # Errors

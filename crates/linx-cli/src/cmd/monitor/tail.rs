@@ -176,7 +176,7 @@ impl Tail {
         };
         if self.wants(links, change, op, author) && !self.is_full() {
             let Change { object, time, overlap, .. } = *change;
-            let happening = Happening { object, op, time, overlap, author };
+            let happening = Happening { object, op, time, overlap, author, peers: None };
             self.printer.object(place, &links.names, &happening);
             self.printed += 1;
             self.left = self.left.map(|left| left - 1);
@@ -259,16 +259,21 @@ impl Tail {
         self.kinds.iter().map(|kind| linx::words::kind(*kind)).collect::<Vec<_>>().join(", ")
     }
 
-    /// The snapshot of a namespace is complete. `all`: that of the last one, so many, in this time.
-    pub(super) fn synced(&mut self, place: &Place, time: SystemTime, all: Option<(usize, Duration)>) {
-        let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
+    /// The snapshot of a namespace is complete.
+    pub(super) fn synced(&mut self, place: &Place, time: SystemTime) {
         if self.printer.is_json() {
-            return self.printer.marker(time, Some(place), &marker, "");
+            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
+            self.printer.marker(time, Some(place), &marker, "");
         }
-        if let Some((count, took)) = all {
+    }
+
+    /// The snapshots of all namespaces are complete, so many: people are told once.
+    pub(super) fn all_synced(&mut self, count: usize, took: Duration) {
+        if !self.printer.is_json() {
             let s = if count == 1 { "" } else { "s" };
             let text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
-            self.printer.marker(time, None, &marker, &text);
+            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
+            self.printer.marker(SystemTime::now(), None, &marker, &text);
         }
     }
 
