@@ -63,6 +63,17 @@ fn a_gateway_of_another_family() {
 }
 
 #[test]
+fn a_second_gateway_of_a_family_that_is_not_known_hides_none_in_either_form() {
+    let bytes = payload(v4(32).attribute(18, &[2, 0, 10, 0, 0, 1]).attribute(18, &[2, 94, 0, 2, 0, 0]));
+    let (borrowed, owned) = (RouteRef::decode(&bytes).unwrap(), Route::decode(&bytes).unwrap());
+    assert_eq!(
+        (borrowed.gateway(), owned.gateway()),
+        (Some("10.0.0.1".parse().unwrap()), borrowed.gateway())
+    );
+    assert!(owned.as_ref().same(borrowed, Compare::Everything));
+}
+
+#[test]
 fn hops_metrics_encapsulation_and_the_unknown() {
     let mut hops = Vec::new();
     for (oif, weight, gateway) in [(2u32, 0u8, 1u8), (3, 9, 2)] {

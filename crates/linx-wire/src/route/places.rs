@@ -10,6 +10,7 @@ use super::route::{CacheInfo, ROUTE, RouteHeader};
 use crate::addr;
 use crate::attr::{Attrs, HEADER_LEN};
 use crate::error::{DecodeError, DecodeErrorKind, Result};
+use crate::policy::each;
 
 /// Presence of this bit: places do not fit, or an attribute came twice, so that each is searched for. No kernel sends
 /// such a route.
@@ -224,7 +225,11 @@ impl Source for Places<'_> {
         if self.has(rta::GATEWAY) {
             return self.ip(rta::GATEWAY);
         }
-        if self.has(rta::VIA) { addr::ip(via(self.payload(rta::VIA)?)?.1) } else { None }
+        if !self.has(rta::VIA) {
+            return None;
+        }
+        // The last of a family that is known, as the owned form has it.
+        each(self.attributes, rta::VIA).filter_map(via).last().and_then(|(_, bytes)| addr::ip(bytes))
     }
 
     fn fields(&self) -> Fields {
