@@ -437,13 +437,14 @@ struct Picky(u32);
 
 impl Decoder for Picky {
     type Event = u32;
+    type Transaction = std::convert::Infallible;
     const PROTOCOL: Protocol = Protocol::ROUTE;
 
     fn message(
         &mut self,
         message: &Message<'_>,
         _: Origin,
-        sink: &mut Sink<'_, u32>,
+        sink: &mut Sink<'_, Self>,
     ) -> Result<(), DecodeError> {
         self.0 += 1;
         if self.0 % 3 == 0 {
@@ -456,8 +457,6 @@ impl Decoder for Picky {
         sink.event(self.0);
         Ok(())
     }
-
-    fn lost(&mut self, _: &mut Sink<'_, u32>) {}
 }
 
 #[test]

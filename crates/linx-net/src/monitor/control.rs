@@ -1,7 +1,7 @@
 //! Steering a monitor from elsewhere.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use linx_sys::Wake;
 
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) undecodable: AtomicU64,
     pub(crate) restarts: AtomicU64,
     pub(crate) rcvbuf: AtomicU64,
+    /// 0: none.
+    min_gen: AtomicU32,
 }
 
 impl Shared {
@@ -39,6 +41,7 @@ impl Shared {
             undecodable: AtomicU64::default(),
             restarts: AtomicU64::default(),
             rcvbuf: AtomicU64::default(),
+            min_gen: AtomicU32::default(),
         }
     }
 
@@ -50,6 +53,17 @@ impl Shared {
             GONE => Some(ErrorKind::NamespaceGone),
             _ => Some(ErrorKind::Unsubscribed),
         }
+    }
+
+    /// Whether a transaction of this generation is not wanted.
+    #[inline]
+    pub(crate) fn is_old(&self, generation: u32) -> bool {
+        let floor = self.min_gen.load(Ordering::Relaxed);
+        floor != 0 && (generation.wrapping_sub(floor) as i32) < 0
+    }
+
+    pub(crate) fn set_min_gen(&self, generation: u32) {
+        self.min_gen.store(generation, Ordering::Relaxed);
     }
 
     pub(crate) fn add(counter: &AtomicU64, number: u64) {
@@ -99,6 +113,13 @@ impl Control {
         // The first reason stands.
         let _ = self.0.state.compare_exchange(RUNNING, state, Ordering::SeqCst, Ordering::SeqCst);
         self.0.wake.wake();
+    }
+
+    /// Of a monitor of nf_tables: transactions of generations before this one are not told from now on, those included
+    /// that wait to be read. 0 takes that back: generation 0 never exists. Generations are compared as serial numbers:
+    /// of two, the later is the one that less than 2³¹ steps lead to.
+    pub fn set_min_gen(&self, generation: u32) {
+        self.0.set_min_gen(generation);
     }
 
     /// Whether it was ended.

@@ -17,7 +17,7 @@ use super::control::{Control, Shared};
 use super::intake::Intake;
 use super::link::{Config, Down};
 use super::pace::Pace;
-use super::{Barrier, Decoder, Loss, LossReason, Notice, Origin, Unknown};
+use super::{Barrier, Decoder, Loss, LossReason, Notice, NoticeOf, Origin, Unknown};
 use crate::error::{ErrorKind, Result};
 use crate::request::{Cursor, after};
 
@@ -26,17 +26,27 @@ const WAKE: u64 = 1;
 const NAME: u64 = 2;
 
 /// Where a decoder puts what it makes.
-#[derive(Debug)]
-pub struct Sink<'a, E> {
-    queue: &'a mut VecDeque<Notice<E>>,
+pub struct Sink<'a, D: Decoder + ?Sized> {
+    queue: &'a mut VecDeque<NoticeOf<D>>,
     shared: &'a Shared,
 }
 
-impl<E> Sink<'_, E> {
+impl<D: Decoder + ?Sized> Sink<'_, D> {
     /// An event.
     #[inline]
-    pub fn event(&mut self, event: E) {
+    pub fn event(&mut self, event: D::Event) {
         self.queue.push_back(Notice::Event(event));
+    }
+
+    /// A transaction.
+    #[inline]
+    pub fn transaction(&mut self, transaction: D::Transaction) {
+        self.queue.push_back(Notice::Transaction(transaction));
+    }
+
+    /// A message that could not be decoded.
+    pub fn undecodable(&mut self, bytes: &[u8], error: linx_wire::DecodeError) {
+        self.loss(LossReason::Undecodable { bytes: bytes.into(), error }, 0);
     }
 
     /// What came does not continue what came before.
@@ -62,10 +72,11 @@ impl<E> Sink<'_, E> {
         let rcvbuf_bytes = usize::try_from(rcvbuf).unwrap_or(usize::MAX);
         self.queue.push_back(Notice::ResyncNeeded(Loss { reason, drops, rcvbuf_bytes }));
     }
+}
 
-    fn undecodable(&mut self, bytes: &[u8], error: linx_wire::DecodeError) {
-        Shared::add(&self.shared.undecodable, 1);
-        self.loss(LossReason::Undecodable { bytes: bytes.into(), error }, 0);
+impl<D: Decoder + ?Sized> fmt::Debug for Sink<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink").field("queued", &self.queue.len()).finish_non_exhaustive()
     }
 }
 
@@ -78,7 +89,7 @@ pub struct Monitor<D: Decoder> {
     decoder: D,
     socket: Option<Socket>,
     buf: RecvBuf,
-    queue: VecDeque<Notice<D::Event>>,
+    queue: VecDeque<NoticeOf<D>>,
     intake: Intake,
     pace: Pace,
     poll: PollSet,
@@ -86,6 +97,8 @@ pub struct Monitor<D: Decoder> {
     down: Option<Down>,
     /// Sequence numbers of barriers whose acknowledgement has not come.
     barriers: VecDeque<u32>,
+    /// The sequence number of the question after the position, while it is not answered.
+    asked: Option<u32>,
     /// The kernel's count of drops when it was last read.
     drops: u32,
     events: u64,
@@ -123,7 +136,7 @@ impl<D: Decoder> Monitor<D> {
         let shared = Arc::new(Shared::new(wake, socket.netns_cookie()));
         shared.rcvbuf.store(rcvbuf as u64, Ordering::Relaxed);
         let drops = socket.drops().map_err(|error| config.error(error))?;
-        Ok(Self {
+        let mut monitor = Self {
             config,
             decoder,
             socket: Some(socket),
@@ -135,12 +148,15 @@ impl<D: Decoder> Monitor<D> {
             name,
             down: None,
             barriers: VecDeque::new(),
+            asked: None,
             drops,
             events: 0,
             shared,
             polled: AtomicBool::new(false),
             rung: AtomicBool::new(false),
-        })
+        };
+        monitor.ask_position();
+        Ok(monitor)
     }
 
     /// Waits for the next notice.
@@ -148,7 +164,7 @@ impl<D: Decoder> Monitor<D> {
     /// # Errors
     /// `Unsubscribed` and `NamespaceGone` when it has ended, `Io` when the socket failed and the monitor is not
     /// [supervised](super::Builder::supervised). Asking again gives the same answer.
-    pub fn recv(&mut self) -> Result<Notice<D::Event>> {
+    pub fn recv(&mut self) -> Result<NoticeOf<D>> {
         loop {
             if let Some(notice) = self.recv_within(None)? {
                 return Ok(notice);
@@ -160,7 +176,7 @@ impl<D: Decoder> Monitor<D> {
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
-    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Notice<D::Event>>> {
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<NoticeOf<D>>> {
         self.recv_within(Some(timeout))
     }
 
@@ -168,12 +184,12 @@ impl<D: Decoder> Monitor<D> {
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
-    pub fn try_recv(&mut self) -> Result<Option<Notice<D::Event>>> {
+    pub fn try_recv(&mut self) -> Result<Option<NoticeOf<D>>> {
         self.recv_within(Some(Duration::ZERO))
     }
 
     /// Waits for notices, one after the other; ends when the monitor was unsubscribed, and after an error.
-    pub fn notices(&mut self) -> impl Iterator<Item = Result<Notice<D::Event>>> + '_ {
+    pub fn notices(&mut self) -> impl Iterator<Item = Result<NoticeOf<D>>> + '_ {
         let mut ended = false;
         std::iter::from_fn(move || {
             if ended {
@@ -252,7 +268,7 @@ impl<D: Decoder> Monitor<D> {
     ///
     /// # Errors
     /// As [`recv`](Self::recv); `Timeout` when the kernel does not acknowledge the barrier in time.
-    pub fn until_now(&mut self, timeout: Duration, mut each: impl FnMut(Notice<D::Event>)) -> Result<()> {
+    pub fn until_now(&mut self, timeout: Duration, mut each: impl FnMut(NoticeOf<D>)) -> Result<()> {
         let end = after(Instant::now(), timeout);
         let mut barrier = self.barrier()?;
         loop {
@@ -272,11 +288,11 @@ impl<D: Decoder> Monitor<D> {
     }
 
     /// The next notice, at most `timeout` from when nothing was there.
-    pub(super) fn recv_within(&mut self, timeout: Option<Duration>) -> Result<Option<Notice<D::Event>>> {
+    pub(super) fn recv_within(&mut self, timeout: Option<Duration>) -> Result<Option<NoticeOf<D>>> {
         let mut end = None;
         loop {
             self.check()?;
-            if let Some(notice) = self.queue.pop_front() {
+            if let Some(notice) = self.pop() {
                 self.ring();
                 return Ok(Some(notice));
             }
@@ -301,8 +317,21 @@ impl<D: Decoder> Monitor<D> {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Notice<D::Event>> {
-        self.queue.pop_front()
+    /// The next notice that is here and wanted.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<NoticeOf<D>> {
+        loop {
+            let notice = self.queue.pop_front()?;
+            let is_old = match &notice {
+                Notice::Transaction(transaction) => {
+                    D::generation(transaction).is_some_and(|generation| self.shared.is_old(generation))
+                }
+                _ => false,
+            };
+            if !is_old {
+                return Some(notice);
+            }
+        }
     }
 
     /// Makes the descriptor tell what is pending here rather than in the kernel.
@@ -391,6 +420,7 @@ impl<D: Decoder> Monitor<D> {
                 if self.intake.overflow(queued) {
                     self.overflowed();
                 }
+                self.decoder.doubt();
                 Ok(Pull::Queued)
             }
             Err(error) => self.fail(error),
@@ -461,6 +491,20 @@ impl<D: Decoder> Monitor<D> {
         let mut sink = Sink { queue: &mut self.queue, shared: &self.shared };
         self.decoder.lost(&mut sink);
         sink.loss(reason, drops);
+        self.ask_position();
+    }
+
+    /// Asks what the decoder needs to place what comes from now on.
+    fn ask_position(&mut self) {
+        let Some(request) = self.decoder.position() else { return };
+        self.asked = self.socket.as_ref().and_then(|socket| {
+            let seq = socket.next_seq();
+            let bytes = request.finish(seq, socket.portid()).ok()?;
+            socket.send(&bytes).ok().map(|_| seq)
+        });
+        if self.asked.is_none() {
+            self.decoder.placed(None, &mut Sink { queue: &mut self.queue, shared: &self.shared });
+        }
     }
 
     /// Decodes a datagram in the buffer, from `start`, into the queue.
@@ -469,9 +513,15 @@ impl<D: Decoder> Monitor<D> {
         let origin = Origin { netns: self.shared.netns, nsid, time: SystemTime::now() };
         let datagram = self.buf.filled(length);
         let mut cursor = Cursor::starting_at(start);
+        let mut lost = false;
         while let Some(message) = cursor.next(datagram) {
             let mut sink = Sink { queue: &mut self.queue, shared: &self.shared };
             match message {
+                Ok(message) if self.asked.is_some() && is_answer(&message, self.asked, &self.socket) => {
+                    self.asked = None;
+                    let refused = message.header.message_type < control::MIN_TYPE;
+                    self.decoder.placed((!refused).then_some(&message), &mut sink);
+                }
                 Ok(message) if message.header.message_type < control::MIN_TYPE => {
                     let reached = acknowledged(&mut self.barriers, &message, self.socket.as_ref());
                     if reached == Reached::Nothing {
@@ -480,6 +530,7 @@ impl<D: Decoder> Monitor<D> {
                     if reached != Reached::Next {
                         self.decoder.lost(&mut sink);
                         sink.loss(LossReason::Overflow, 0);
+                        lost = true;
                     }
                     if reached != Reached::Loss {
                         sink.queue.push_back(Notice::Barrier(Barrier(message.header.seq)));
@@ -489,14 +540,19 @@ impl<D: Decoder> Monitor<D> {
                     self.events += 1;
                     self.pace.event();
                     if let Err(error) = self.decoder.message(&message, origin, &mut sink) {
-                        sink.undecodable(message.bytes, error);
+                        Shared::add(&self.shared.undecodable, 1);
+                        self.decoder.undecodable(message.bytes, error, &mut sink);
                     }
                 }
                 Err(error) => {
                     self.events += 1;
-                    sink.undecodable(datagram, error);
+                    Shared::add(&self.shared.undecodable, 1);
+                    self.decoder.undecodable(datagram, error, &mut sink);
                 }
             }
+        }
+        if lost {
+            self.ask_position();
         }
         self.shared.events.store(self.events, Ordering::Relaxed);
     }
@@ -556,6 +612,12 @@ fn means_loss(error: &linx_sys::Error) -> bool {
     const ENOMEM: i32 = 12;
     const EMSGSIZE: i32 = 90;
     error.is_nobufs() || matches!(error.raw_os_error(), Some(ENOMEM | EMSGSIZE))
+}
+
+/// Whether a message is the answer to the question with this number.
+fn is_answer(message: &Message<'_>, asked: Option<u32>, socket: &Option<Socket>) -> bool {
+    let header = message.header;
+    Some(header.seq) == asked && socket.as_ref().is_some_and(|socket| socket.portid() == header.portid)
 }
 
 /// What one of netlink's own messages means for barriers.

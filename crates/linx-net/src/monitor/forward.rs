@@ -3,7 +3,7 @@
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use super::{Control, Decoder, Monitor, Notice};
+use super::{Control, Decoder, Monitor, Notice, NoticeOf};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long to wait for room in the channel before looking again.
@@ -28,19 +28,19 @@ impl<D: Decoder> Monitor<D> {
     /// assert!(receiver.recv().is_err(), "nothing came, and nothing will");
     /// # Ok::<(), linx::Error>(())
     /// ```
-    pub fn forward_to(self, sender: SyncSender<Notice<D::Event>>) -> Result<Control> {
+    pub fn forward_to(self, sender: SyncSender<NoticeOf<D>>) -> Result<Control> {
         let control = self.control();
         let unstarted = self.config().failed(ErrorKind::Io);
         std::thread::Builder::new()
             .name("linx-monitor".into())
-            .spawn(move || run(self, &Outlet { sender }))
+            .spawn(move || run(self, &Outlet::<D> { sender }))
             .map_err(|_| unstarted)?;
         Ok(control)
     }
 }
 
-struct Outlet<E> {
-    sender: SyncSender<Notice<E>>,
+struct Outlet<D: Decoder> {
+    sender: SyncSender<NoticeOf<D>>,
 }
 
 /// What became of a notice.
@@ -50,8 +50,8 @@ enum Sent {
     NoReceiver,
 }
 
-impl<E> Outlet<E> {
-    fn send(&self, notice: Notice<E>) -> Sent {
+impl<D: Decoder> Outlet<D> {
+    fn send(&self, notice: NoticeOf<D>) -> Sent {
         match self.sender.try_send(notice) {
             Ok(()) => Sent::Yes,
             Err(TrySendError::Full(_)) => Sent::Full,
@@ -60,7 +60,7 @@ impl<E> Outlet<E> {
     }
 }
 
-fn run<D: Decoder>(mut monitor: Monitor<D>, outlet: &Outlet<D::Event>) {
+fn run<D: Decoder>(mut monitor: Monitor<D>, outlet: &Outlet<D>) {
     let mut lagged = 0;
     loop {
         let timeout = if lagged > 0 { Some(RETRY) } else { None };
@@ -90,7 +90,7 @@ fn run<D: Decoder>(mut monitor: Monitor<D>, outlet: &Outlet<D::Event>) {
 }
 
 /// Passes on how it ended, however long the receiver takes.
-fn finish<E>(outlet: &Outlet<E>, lagged: u64, error: Error) {
+fn finish<D: Decoder>(outlet: &Outlet<D>, lagged: u64, error: Error) {
     let lag = (lagged > 0).then_some(Notice::Lagged(lagged));
     let end = (error.kind != ErrorKind::Unsubscribed).then_some(Notice::Ended(error));
     for notice in lag.into_iter().chain(end) {

@@ -19,11 +19,13 @@ pub mod route;
 #[cfg(feature = "tokio")]
 mod stream;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use linx_sys::Protocol;
 use linx_wire::DecodeError;
+use linx_wire::emit::Request;
 use linx_wire::header::Message;
 
 use crate::error::Error;
@@ -37,8 +39,10 @@ pub use stream::Notices;
 
 /// What makes events of messages.
 pub trait Decoder: Send + 'static {
-    /// What it makes.
+    /// What it makes of a message.
     type Event: Send + 'static;
+    /// What it makes of messages that belong together; [`Infallible`] where none do.
+    type Transaction: Send + 'static;
     /// The protocol whose messages it reads.
     const PROTOCOL: Protocol;
 
@@ -50,12 +54,39 @@ pub trait Decoder: Send + 'static {
         &mut self,
         message: &Message<'_>,
         origin: Origin,
-        sink: &mut Sink<'_, Self::Event>,
+        sink: &mut Sink<'_, Self>,
     ) -> Result<(), DecodeError>;
 
+    /// A message could not be decoded, or not even be found in its datagram (`bytes` is that, then). It has to be told
+    /// to `sink`, now or when what it belongs to has been.
+    fn undecodable(&mut self, bytes: &[u8], error: DecodeError, sink: &mut Sink<'_, Self>) {
+        sink.undecodable(bytes, error);
+    }
+
+    /// Messages were lost, and where they are missing is not known: somewhere up to the next call of
+    /// [`lost`](Self::lost).
+    fn doubt(&mut self) {}
+
     /// Messages were lost before the next one. What is unfinished is to be given up; the loss is told afterwards.
-    fn lost(&mut self, sink: &mut Sink<'_, Self::Event>);
+    fn lost(&mut self, _sink: &mut Sink<'_, Self>) {}
+
+    /// What to ask, when the monitor begins and after each loss, for messages to be placed: the answer to it stands
+    /// behind all that happened before. `None`: nothing.
+    fn position(&self) -> Option<Request> {
+        None
+    }
+
+    /// The answer to [`position`](Self::position); `None`: there will be none.
+    fn placed(&mut self, _answer: Option<&Message<'_>>, _sink: &mut Sink<'_, Self>) {}
+
+    /// The number that [`Control::set_min_gen`] compares.
+    fn generation(_transaction: &Self::Transaction) -> Option<u32> {
+        None
+    }
 }
+
+/// What the monitor of a decoder tells.
+pub type NoticeOf<D> = Notice<<D as Decoder>::Event, <D as Decoder>::Transaction>;
 
 /// Where and when a message was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +101,14 @@ pub struct Origin {
     pub time: SystemTime,
 }
 
-/// What a monitor tells.
+/// What a monitor tells. Of protocols without transactions `T` is empty.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Notice<E> {
+pub enum Notice<E, T = Infallible> {
     /// Something happened.
     Event(E),
+    /// Several things happened as one.
+    Transaction(T),
     /// What is known may be wrong from here on: list it again.
     ResyncNeeded(Loss),
     /// All events before the barrier of this number ([`Monitor::barrier`]) have been told.
@@ -95,12 +128,21 @@ pub enum Notice<E> {
     Ended(Error),
 }
 
-impl<E> Notice<E> {
+impl<E, T> Notice<E, T> {
     /// The event, if it is one.
     #[must_use]
     pub fn event(self) -> Option<E> {
         match self {
             Self::Event(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// The transaction, if it is one.
+    #[must_use]
+    pub fn transaction(self) -> Option<T> {
+        match self {
+            Self::Transaction(transaction) => Some(transaction),
             _ => None,
         }
     }

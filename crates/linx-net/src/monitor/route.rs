@@ -1,5 +1,6 @@
 //! The monitor of rtnetlink: links, addresses, routes, neighbours, rules, next hops, namespace ids.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
@@ -138,6 +139,7 @@ pub struct Objects;
 
 impl Decoder for Objects {
     type Event = Event;
+    type Transaction = Infallible;
     const PROTOCOL: Protocol = Protocol::ROUTE;
 
     #[inline]
@@ -145,7 +147,7 @@ impl Decoder for Objects {
         &mut self,
         message: &Message<'_>,
         origin: Origin,
-        sink: &mut Sink<'_, Event>,
+        sink: &mut Sink<'_, Self>,
     ) -> Result<(), DecodeError> {
         match EventRef::decode(message, origin)? {
             Some(event) => sink.event(event.to_owned()),
@@ -153,8 +155,6 @@ impl Decoder for Objects {
         }
         Ok(())
     }
-
-    fn lost(&mut self, _: &mut Sink<'_, Event>) {}
 }
 
 impl Monitor {

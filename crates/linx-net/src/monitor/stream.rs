@@ -9,7 +9,7 @@ use futures_core::Stream;
 use linx_sys::AsyncReady;
 use tokio::time::{Instant, Sleep};
 
-use super::{Control, Decoder, Monitor, Notice};
+use super::{Control, Decoder, Monitor, NoticeOf};
 use crate::error::{ErrorKind, Result};
 
 /// A monitor's notices, one after the other. It ends when the monitor was unsubscribed, and after an error.
@@ -71,7 +71,7 @@ impl<D: Decoder> Notices<D> {
 impl<D: Decoder> Unpin for Notices<D> {}
 
 impl<D: Decoder> Stream for Notices<D> {
-    type Item = Result<Notice<D::Event>>;
+    type Item = Result<NoticeOf<D>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
