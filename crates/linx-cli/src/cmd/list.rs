@@ -98,6 +98,6 @@ fn answer(question: &route_get::Question, opened: &Opened, printer: &mut Printer
     };
     let query = linx::RouteQuery { iif: index(&question.iif)?, oif: index(&question.oif)?, ..question.query };
     let route = opened.handle.route_get(question.destination, &query).map_err(Failure::from)?;
-    printer.state(&opened.place, &opened.links.names, &opened.peers, route.as_ref().into());
+    printer.state(&opened.place, &opened.links.names, &opened.peers, route.as_ref().into(), false);
     Ok(())
 }

@@ -59,12 +59,13 @@ impl State<'_> {
         let handle = &opened.handle;
         let failed = Failure::from;
         let number = self.family.map_or(family::UNSPEC, Family::number);
-        let mut print = |object: ObjectRef<'_>| {
+        let mut list = |object: ObjectRef<'_>, settled: bool| {
             let subject = Subject { object, op: "list", links: &opened.links };
             if self.filter.keeps(&subject) {
-                printer.state(&opened.place, &opened.links.names, &opened.peers, object);
+                printer.state(&opened.place, &opened.links.names, &opened.peers, object, !settled);
             }
         };
+        let mut print = |object: ObjectRef<'_>| list(object, true);
         match kind {
             Object::Link if number == family::BRIDGE => {
                 let filter = LinkFilter { family: number, ..LinkFilter::default() };
@@ -85,16 +86,17 @@ impl State<'_> {
                     .iter()
                     .for_each(|a| print(a.as_ref().into()));
             }
-            Object::Neigh => self.neighbours(opened, &mut print)?,
+            Object::Neigh => self.neighbours(opened, &mut list)?,
             Object::Rule => {
                 let filter = RuleFilter { family: number, ..RuleFilter::default() };
                 let rules = handle.rules_by(filter).all().map_err(failed)?;
-                note_unsettled(&opened.place, "rules", rules.is_settled());
+                let settled = rules.is_settled();
+                note_unsettled(&opened.place, "rules", settled);
                 for rule in &rules {
                     // Those of multicast routing have tables of their own.
                     let usual = matches!(rule.family(), family::INET | family::INET6);
                     if usual || self.all || number != family::UNSPEC {
-                        print(rule.as_ref().into());
+                        list(rule.as_ref().into(), settled);
                     }
                 }
             }
@@ -123,23 +125,18 @@ impl State<'_> {
             let object = ObjectRef::from(route);
             let subject = Subject { object, op: "list", links: &opened.links };
             if self.filter.is_empty() || self.filter.keeps(&subject) {
-                printer.state(&opened.place, &opened.links.names, &opened.peers, object);
+                printer.state(&opened.place, &opened.links.names, &opened.peers, object, false);
             }
         });
         match outcome {
             Ok(()) => Ok(()),
             // There is no such table: nothing is in it.
             Err(error) if error.errno() == Some(ENOENT) && table.is_some() => Ok(()),
-            Err(error) => {
-                if error.kind == ErrorKind::Torn {
-                    printer.torn(&opened.place, linx::Kind::Route);
-                }
-                Err(Failure::from(error))
-            }
+            Err(error) => Err(broken_off(error, &opened.place, linx::Kind::Route, printer)),
         }
     }
 
-    fn neighbours(&self, opened: &Opened, print: &mut impl FnMut(ObjectRef<'_>)) -> Outcome {
+    fn neighbours(&self, opened: &Opened, print: &mut impl FnMut(ObjectRef<'_>, bool)) -> Outcome {
         let failed = Failure::from;
         let number = self.family.map_or(family::UNSPEC, Family::number);
         let neighbours = |filter: NeighbourFilter| {
@@ -149,18 +146,21 @@ impl State<'_> {
         };
         let usual = NeighbourFilter { family: number, index: self.dev(opened), ..NeighbourFilter::default() };
         if number != family::BRIDGE {
-            for neighbour in &neighbours(usual)? {
+            let listing = neighbours(usual)?;
+            for neighbour in &listing {
                 if self.all || !neighbour.state().contains(NeighbourState::NOARP) {
-                    print(neighbour.as_ref().into());
+                    print(neighbour.as_ref().into(), listing.is_settled());
                 }
             }
         }
         if self.all && number != family::BRIDGE {
             let proxies = NeighbourFilter { proxy: Some(true), ..usual };
-            neighbours(proxies)?.iter().for_each(|neighbour| print(neighbour.as_ref().into()));
+            let listing = neighbours(proxies)?;
+            listing.iter().for_each(|neighbour| print(neighbour.as_ref().into(), listing.is_settled()));
         }
         if number == family::BRIDGE || (self.all && number == family::UNSPEC) {
-            neighbours(NeighbourFilter::fdb())?.iter().for_each(|entry| print(entry.as_ref().into()));
+            let listing = neighbours(NeighbourFilter::fdb())?;
+            listing.iter().for_each(|entry| print(entry.as_ref().into(), listing.is_settled()));
         }
         Ok(())
     }
@@ -169,6 +169,14 @@ impl State<'_> {
     fn dev(&self, opened: &Opened) -> Option<u32> {
         opened.links.index(self.filter.only_dev()?)
     }
+}
+
+/// Ends a list whose objects were printed as they were read: when they changed meanwhile, its last line says so.
+fn broken_off(error: linx::Error, place: &Place, kind: linx::Kind, printer: &mut Printer) -> Failure {
+    if error.kind == ErrorKind::Torn {
+        printer.torn(place, kind);
+    }
+    Failure::from(error)
 }
 
 /// Says that a list is not one moment's state.
@@ -192,4 +200,65 @@ pub(super) fn check_links(places: &[Opened], filter: &Filter) -> Outcome {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Cli;
+    use crate::names::Machine;
+    use crate::out::{Layout, Output};
+
+    /// A place to write to, that can be read.
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a list of one route leaves on standard output when its dump ends with `kind`, and how it ends.
+    fn ended(args: &[&str], kind: ErrorKind) -> (Vec<String>, Failure) {
+        let place = Place::own().unwrap();
+        let global = Cli::try_parse_from(args).unwrap().global;
+        let sink = Sink::default();
+        let output = Output::new(sink.clone()).unwrap();
+        let mut printer = Printer::into(output, Layout::new(&global), Machine::load(false));
+        let route = linx::Route::decode(&[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0]).unwrap();
+        let names = linx::names::LinkNames::default();
+        printer.state(&place, &names, &Known::default(), route.as_ref().into(), false);
+        let mut error = linx::Error::from(linx::Netns::name("linx/no/such").unwrap_err());
+        error.kind = kind;
+        let failure = broken_off(error, &place, linx::Kind::Route, &mut printer);
+        printer.finish().unwrap();
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        (text.lines().map(str::to_owned).collect(), failure)
+    }
+
+    #[test]
+    fn a_torn_list_ends_with_a_line_that_says_so() {
+        let (lines, failure) = ended(&["linx", "-j", "list", "route"], ErrorKind::Torn);
+        assert_eq!(failure.status(), crate::error::status::SYSTEM);
+        let last: serde_json::Value = serde_json::from_str(&lines[1]).unwrap();
+        assert_eq!((lines.len(), last["seq"].as_u64()), (2, Some(2)));
+        assert_eq!((&last["op"], &last["kinds"]), (&"torn".into(), &serde_json::json!(["route"])));
+        assert!(last["netns"]["cookie"].is_u64() && last["kind"].is_null(), "{last}");
+    }
+
+    #[test]
+    fn people_are_told_on_standard_error_and_other_ends_are_not_called_torn() {
+        assert_eq!(ended(&["linx", "list", "route"], ErrorKind::Torn).0.len(), 1);
+        assert_eq!(ended(&["linx", "-j", "list", "route"], ErrorKind::Timeout).0.len(), 1);
+    }
 }

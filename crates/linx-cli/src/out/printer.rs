@@ -68,6 +68,8 @@ pub(crate) struct Happening<'a> {
     pub(crate) time: SystemTime,
     /// It may have been in the snapshot already.
     pub(crate) overlap: bool,
+    /// It is of a list that is several readings joined.
+    pub(crate) unsettled: bool,
     pub(crate) author: Option<&'a Arc<Author>>,
     /// The namespaces at the other ends of links.
     pub(crate) peers: Option<&'a dyn Peers>,
@@ -98,8 +100,13 @@ pub(crate) struct Printer {
 impl Printer {
     /// A printer of nothing yet.
     pub(crate) fn new(layout: Layout, machine: Machine) -> Outcome<Self> {
-        Ok(Self {
-            output: Output::stdout()?,
+        Ok(Self::into(Output::stdout()?, layout, machine))
+    }
+
+    /// A printer to somewhere else.
+    pub(crate) fn into(output: Output, layout: Layout, machine: Machine) -> Self {
+        Self {
+            output,
             layout,
             machine,
             records: Records::new().pretty(layout.pretty),
@@ -111,7 +118,7 @@ impl Printer {
             now: SystemTime::now(),
             width: 0,
             own: None,
-        })
+        }
     }
 
     /// Makes room for a namespace's name in its column.
@@ -127,7 +134,7 @@ impl Printer {
         self.states = 0;
     }
 
-    /// An object as it is now.
+    /// An object as it is now; `unsettled`: or as it was in one of several readings.
     #[inline]
     pub(crate) fn state(
         &mut self,
@@ -135,6 +142,7 @@ impl Printer {
         links: &LinkNames,
         peers: &dyn Peers,
         object: ObjectRef<'_>,
+        unsettled: bool,
     ) {
         // Of a long list, neighbours were read together: asking the clock and writing its time is a tenth of a line.
         if self.states.is_multiple_of(TOGETHER) {
@@ -146,6 +154,7 @@ impl Printer {
             op: Op::List,
             time: self.now,
             overlap: false,
+            unsettled,
             author: None,
             peers: Some(peers),
         };
@@ -162,6 +171,7 @@ impl Printer {
             let head = Head::new(what.time, &place.tag, what.op)
                 .key(&self.key)
                 .overlap(what.overlap)
+                .unsettled(what.unsettled)
                 .author(remembered(&mut self.author, what.author).map(|author| author as _));
             self.records.object(self.output.buffer(), &head, what.object, &context);
         } else {

@@ -53,7 +53,8 @@ impl Output {
         Self::new(std::fs::File::from(stdout))
     }
 
-    fn new(sink: impl Write + Send + 'static) -> Outcome<Self> {
+    /// Writes to `sink`.
+    pub(crate) fn new(sink: impl Write + Send + 'static) -> Outcome<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let writer = std::thread::Builder::new()

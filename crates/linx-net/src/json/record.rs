@@ -128,6 +128,8 @@ pub struct Head<'a> {
     pub key: Option<&'a str>,
     /// Whether the event may already have been in the snapshot.
     pub overlap: bool,
+    /// Whether the list that it is of is several readings joined ([`Listing::is_settled`](crate::Listing::is_settled)).
+    pub unsettled: bool,
     /// Who changed it.
     pub author: Option<&'a dyn AppendJson>,
 }
@@ -136,7 +138,7 @@ impl<'a> Head<'a> {
     /// An envelope without a key, an overlap or an author.
     #[must_use]
     pub fn new(time: SystemTime, netns: &'a NetnsTag, op: Op) -> Self {
-        Self { time, netns, op, key: None, overlap: false, author: None }
+        Self { time, netns, op, key: None, overlap: false, unsettled: false, author: None }
     }
 
     /// The same with a key.
@@ -149,6 +151,12 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn overlap(self, overlap: bool) -> Self {
         Self { overlap, ..self }
+    }
+
+    /// The same, of a list that is not one moment's state.
+    #[must_use]
+    pub fn unsettled(self, unsettled: bool) -> Self {
+        Self { unsettled, ..self }
     }
 
     /// The same with an author.
@@ -371,6 +379,9 @@ impl Records {
         body(out);
         if head.overlap {
             out.extend_from_slice(b",\"overlap\":true");
+        }
+        if head.unsettled {
+            out.extend_from_slice(b",\"unsettled\":true");
         }
         if let Some(author) = head.author {
             out.extend_from_slice(b",\"author\":");

@@ -51,6 +51,24 @@ pub(crate) fn line(object: ObjectRef<'_>, cx: &Context<'_>) -> Vec<u8> {
     line
 }
 
+/// Lists of neighbours and rules may be several readings joined, others may not.
+#[test]
+fn an_unsettled_list_satisfies_it() {
+    let validator = validator();
+    let (names, links) = (Names::load(), Default::default());
+    let cx = Context::new(&names, &links);
+    let netns = NetnsTag::new("x", 3, None, None);
+    let head = Head::new(SystemTime::now(), &netns, Op::List).key("a-key").unsettled(true);
+    let mut line = Vec::new();
+    let rule = linx::Rule::decode(&[2, 0, 0, 0, 7, 0, 0, 1, 0, 0, 0, 0]).unwrap();
+    Records::new().object(&mut line, &head, rule.as_ref().into(), &cx);
+    assert_eq!(check(&validator, &line)["unsettled"], true);
+    let route = linx::Route::decode(&[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0]).unwrap();
+    line.clear();
+    Records::new().object(&mut line, &head, route.as_ref().into(), &cx);
+    assert!(!validator.is_valid(&serde_json::from_slice(&line).unwrap()));
+}
+
 /// Authors and namespaces of this machine.
 #[test]
 fn what_is_found_satisfies_it() {

@@ -176,7 +176,7 @@ impl Tail {
         };
         if self.wants(links, change, op, author) && !self.is_full() {
             let Change { object, time, overlap, .. } = *change;
-            let happening = Happening { object, op, time, overlap, author, peers: None };
+            let happening = Happening { object, op, time, overlap, unsettled: false, author, peers: None };
             self.printer.object(place, &links.names, &happening);
             self.printed += 1;
             self.left = self.left.map(|left| left - 1);

@@ -303,6 +303,11 @@ fn object_line(kind: &str) -> Node {
         "overlap".to_owned(),
         describe(typed(Type::True), "may already have been in the snapshot".into()),
     ));
+    if matches!(kind, "neigh" | "rule") {
+        let about =
+            "others of its kind came or went during each of several readings; the list is those joined";
+        all.push(("unsettled".to_owned(), describe(typed(Type::True), about.into())));
+    }
     if has_author(kind) {
         all.push(("author".to_owned(), node([("$ref", string("#/$defs/author"))])));
     }
