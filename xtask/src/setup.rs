@@ -1,4 +1,4 @@
-//! What the tests need besides Rust: `ip` and `nft` as oracles, `jq` for README's examples, and a
+//! What the tests need besides Rust: `ip` and `nft` as oracles, `strace` to make calls fail, `jq` for README's examples, and a
 //! C++ compiler for libFuzzer.
 
 use crate::Verdict;
@@ -8,8 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 /// (program, Debian's package, whether the tests cannot do without)
-const NEEDED: [(&str, &str, bool); 4] =
-    [("ip", "iproute2", true), ("nft", "nftables", false), ("jq", "jq", false), ("g++", "g++", false)];
+const NEEDED: [(&str, &str, bool); 5] = [
+    ("ip", "iproute2", true),
+    ("nft", "nftables", false),
+    ("strace", "strace", false),
+    ("jq", "jq", false),
+    ("g++", "g++", false),
+];
 
 const TRIES: u32 = 3;
 
@@ -17,7 +22,7 @@ const TRIES: u32 = 3;
 pub(crate) fn run(mode: Mode) -> Verdict {
     let packages = missing();
     if packages.is_empty() {
-        println!("ip, nft, jq and g++ are installed");
+        println!("ip, nft, strace, jq and g++ are installed");
         return Verdict::Passed;
     }
     let list = packages.join(" ");

@@ -21,8 +21,8 @@ const FILTERS: &str = "\
 Filters, combined with \"and\", each may be preceded by \"not\":
   dev LINK         on, through or of this link
   master LINK      links that belong to this bridge, bond or VRF
-  type KIND        links of a kind (veth, bridge, …), routes of a type (blackhole, …)
-  group GROUP      links of a group
+  type KIND        links of a kind (veth, bridge, …) and their addresses, routes of a type (blackhole, …)
+  group GROUP      links of a group and their addresses
   table TABLE      routes and rules of a routing table; all
   proto PROTOCOL   made by this protocol (kernel, static, bird, …)
   to PREFIX        routes to exactly this prefix; addresses, neighbours, rules within it

@@ -130,6 +130,17 @@ fn filters_choose_as_ip_does() {
     same(&zoo, "-4 route to 172.16.3.0/24", &["-4 route show to exact 172.16.3.0/24"], &route);
     same(&zoo, "neigh dev ve2", &["neigh show dev ve2"], &["dst", "lladdr"]);
 
+    // An address is of its link's type and group.
+    zoo.namespace.ip("link set ve1 group 7");
+    for filter in ["type veth", "type bridge", "type bridge_slave", "group 7", "group default"] {
+        let of_ip = ip(&zoo.namespace, &format!("addr show {filter}"));
+        let of_ip = of_ip.iter().flat_map(|link| link["addr_info"].as_array().unwrap());
+        let locals = |key, of: Vec<Value>| pick(&of, &[key]);
+        let of_ip = locals("local", of_ip.cloned().collect());
+        assert_eq!(locals("local", list(&zoo.namespace, &format!("addr {filter}"))), of_ip, "{filter}");
+        assert!(!of_ip.is_empty(), "{filter}");
+    }
+
     let all = list(&zoo.namespace, "route table all").len();
     let parts = list(&zoo.namespace, "route table all dev ve0").len()
         + list(&zoo.namespace, "route table all not dev ve0").len();
@@ -142,6 +153,24 @@ fn filters_choose_as_ip_does() {
     // A table that is not there holds nothing, in any family.
     for table in ["route table 4711", "-4 route table 4711", "-6 route table 4711"] {
         assert_eq!(list(&zoo.namespace, table), Vec::<Value>::new(), "{table}");
+    }
+}
+
+/// A type that no link has may be a module's that is not loaded, or a slip: no error, but said.
+#[test]
+fn a_type_that_is_not_known_and_not_there_is_noted() {
+    for (line, note) in [
+        (
+            "list link type brigde",
+            "linx: list link: no link is of type \"brigde\"; did you mean \"bridge\"?\n",
+        ),
+        ("-j list addr type NONSENSE", "linx: list address: no link is of type \"NONSENSE\"\n"),
+        ("list link type wireguard", ""),
+        ("list link type bridge_slave", ""),
+        ("list link not type brigde dev lo", ""),
+    ] {
+        let ran = words(line).ok();
+        assert_eq!((ran.stderr.as_str(), line.ends_with("lo")), (note, !ran.stdout.is_empty()), "{line}");
     }
 }
 

@@ -102,6 +102,22 @@ fn bad_words_are_named_and_mended() {
         ),
         ("monitor route op gone", "linx: monitor route: no operation \"gone\"; new or del"),
         ("monitor route cause event", "linx: monitor route: \"cause\" filters what watch prints"),
+        (
+            "list dev lo link",
+            "linx: list: \"link\" is an object behind a filter; objects come first: linx list link dev lo",
+        ),
+        (
+            "list link table main",
+            "linx: list link: \"table\" is no filter of link; filters are dev, master, type, group, op",
+        ),
+        (
+            "monitor link by bird",
+            "linx: monitor link: the kernel does not say who changed a link: \"by\" is no filter of it",
+        ),
+        (
+            "list route type unicats",
+            "linx: list route: no type \"unicats\" of route; did you mean \"unicast\"?",
+        ),
         ("list route get", "linx: list route get: \"get\" wants an address behind it"),
         (
             "list route get 1.2.3",

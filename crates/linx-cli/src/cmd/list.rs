@@ -3,7 +3,7 @@
 use linx::ErrorKind;
 
 use super::route_get;
-use super::state::{Opened, State, check_links};
+use super::state::{Opened, State, check_links, note_strange_types};
 use crate::args::{Global, List};
 use crate::error::{Failure, Outcome};
 use crate::filter::{self, Query};
@@ -38,6 +38,9 @@ fn list(query: &Query, all: bool, global: &Global, machine: Machine) -> Outcome 
     let mut places = open(global)?;
     check_links(&places, &query.filter)?;
     let kinds = query.kinds();
+    if kinds.iter().all(|kind| matches!(kind, Object::Link | Object::Address)) {
+        note_strange_types(&query.operation("list"), &places, &query.filter);
+    }
     if kinds.contains(&Object::Link) {
         let neighbourhood = Neighbourhood::default();
         places.iter_mut().for_each(|opened| opened.look_around(&neighbourhood));

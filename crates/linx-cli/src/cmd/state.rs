@@ -5,14 +5,16 @@ use linx::{
     NextHopFilter, ObjectRef, RouteFilter, RuleFilter, RuleView,
 };
 use linx_wire::addr::family;
+use linx_wire::route::link::LinkData;
 
 use crate::args::Family;
-use crate::error::{Failure, Outcome, note};
+use crate::error::{Failure, Outcome, note, quoted};
 use crate::filter::{Filter, Links, Subject};
 use crate::object::Object;
 use crate::out::Printer;
 use crate::peers::{Known, Neighbourhood};
 use crate::place::{self, Place};
+use crate::suggest;
 
 /// `RT_TABLE_MAIN`
 const MAIN: u32 = 254;
@@ -191,6 +193,24 @@ fn note_unsettled(place: &Place, what: &str, settled: bool) {
 }
 
 const ENOENT: i32 = 2;
+
+/// Kinds of links without data of their own.
+const PLAIN: [&str; 6] = ["dummy", "ifb", "nlmon", "vcan", "vsockmon", "wireguard"];
+
+/// Says that no link is of the type that was asked for, if Linx does not know it either: it may be misspelt.
+pub(super) fn note_strange_types(operation: &str, places: &[Opened], filter: &Filter) {
+    let known = || LinkData::KINDS.iter().chain(&PLAIN);
+    for word in filter.types() {
+        let kind = word.strip_suffix("_slave").unwrap_or(word);
+        if known().all(|known| *known != kind) && !places.iter().any(|opened| opened.links.has_type(word)) {
+            let text = format!("{operation}: no link is of type {}", quoted(word));
+            match suggest::nearest(word, known()) {
+                Some(near) => note(format_args!("{text}; did you mean \"{near}\"?")),
+                None => note(text),
+            }
+        }
+    }
+}
 
 /// A link that is named must be in one of the namespaces at least.
 pub(super) fn check_links(places: &[Opened], filter: &Filter) -> Outcome {

@@ -32,6 +32,37 @@ pub(crate) struct Links {
     masters: HashMap<u32, u32>,
     /// Alternative names by index, of links that have some.
     alternatives: HashMap<u32, Vec<Box<[u8]>>>,
+    /// What sorts of links there are, by index.
+    sorts: HashMap<u32, Sort>,
+}
+
+/// What a link is, as far as filters of what is on it ask.
+#[derive(Clone, Debug)]
+struct Sort {
+    kind: Option<Box<[u8]>>,
+    slave_kind: Option<Box<[u8]>>,
+    group: u32,
+}
+
+impl Sort {
+    fn of(link: &impl LinkView) -> Self {
+        let bytes = |name: Option<Name<'_>>| name.map(|name| name.as_bytes().into());
+        Self {
+            kind: bytes(link.kind()),
+            slave_kind: bytes(link.slave_kind()),
+            group: link.attributes().group().unwrap_or_default(),
+        }
+    }
+
+    fn is(&self, word: &str) -> bool {
+        is_kind(self.kind.as_deref(), self.slave_kind.as_deref(), word)
+    }
+}
+
+/// Whether `type WORD` means a link of this kind, whose master is of that kind: `bridge_slave`, as with ip.
+fn is_kind(kind: Option<&[u8]>, slave_kind: Option<&[u8]>, word: &str) -> bool {
+    kind == Some(word.as_bytes())
+        || word.strip_suffix("_slave").is_some_and(|slave| slave_kind == Some(slave.as_bytes()))
 }
 
 impl Links {
@@ -53,6 +84,7 @@ impl Links {
         } else {
             self.alternatives.insert(index, alternatives);
         }
+        self.sorts.insert(index, Sort::of(link));
     }
 
     /// A link that is gone.
@@ -61,6 +93,7 @@ impl Links {
             self.names.remove(link.index());
             self.masters.remove(&link.index());
             self.alternatives.remove(&link.index());
+            self.sorts.remove(&link.index());
         }
     }
 
@@ -75,6 +108,11 @@ impl Links {
 
     fn is_under(&self, index: Option<u32>, word: &LinkWord) -> bool {
         self.is(index.and_then(|index| self.masters.get(&index).copied()), word)
+    }
+
+    /// Whether there is a link of a kind.
+    pub(crate) fn has_type(&self, word: &str) -> bool {
+        self.sorts.values().any(|sort| sort.is(word))
     }
 
     /// The index of a link.
@@ -139,9 +177,12 @@ fn holds(test: &Test, subject: &Subject<'_>) -> bool {
     match test {
         Test::Dev(link) => on(object, subject.links, link),
         Test::Master(link) => under(object, subject.links, link),
-        Test::Type(word) => is_type(object, word),
+        Test::Type(word) => is_type(object, subject.links, word),
         Test::Group(group) => match object {
             ObjectRef::Link(link) => link.attributes().group().unwrap_or_default() == *group,
+            ObjectRef::Address(address) => {
+                subject.links.sorts.get(&address.index()).is_some_and(|sort| sort.group == *group)
+            }
             _ => false,
         },
         Test::Table(table) => match object {
@@ -197,13 +238,13 @@ fn under(object: &ObjectRef<'_>, links: &Links, word: &LinkWord) -> bool {
     }
 }
 
-fn is_type(object: &ObjectRef<'_>, word: &str) -> bool {
+fn is_type(object: &ObjectRef<'_>, links: &Links, word: &str) -> bool {
     match object {
         ObjectRef::Link(link) => {
-            let slave = word.strip_suffix("_slave");
-            link.kind().is_some_and(|kind| kind == word)
-                || slave.is_some_and(|slave| link.slave_kind().is_some_and(|kind| kind == slave))
+            is_kind(link.kind().map(Name::as_bytes), link.slave_kind().map(Name::as_bytes), word)
         }
+        // That of its link, as with ip.
+        ObjectRef::Address(address) => links.sorts.get(&address.index()).is_some_and(|sort| sort.is(word)),
         ObjectRef::Route(route) => words::number(words::ROUTE_TYPES, word) == Some(route.route_type().into()),
         ObjectRef::Rule(rule) => {
             let action = match rule.action() {

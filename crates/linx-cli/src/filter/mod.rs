@@ -1,5 +1,6 @@
 //! Which objects and changes to print: parsed from words, looked up by name, asked of each object.
 
+mod applies;
 mod matches;
 mod parse;
 pub(crate) mod prefix;
@@ -34,9 +35,9 @@ pub(crate) enum Test {
     Dev(LinkWord),
     /// It is a link, or is on one, whose master has this name.
     Master(LinkWord),
-    /// A link's kind, a route's type, a rule's action.
+    /// A link's kind, also of the link that an address is on; a route's type, a rule's action.
     Type(String),
-    /// A link's group.
+    /// A link's group, also of the link that an address is on.
     Group(u32),
     /// A route's or rule's table; `None` is any.
     Table(Option<u32>),
@@ -116,6 +117,14 @@ impl Filter {
     pub(crate) fn only_dev(&self) -> Option<&LinkWord> {
         self.terms.iter().find_map(|term| match term {
             Term { not: false, test: Test::Dev(link), .. } => Some(link),
+            _ => None,
+        })
+    }
+
+    /// The kinds of links that are asked for.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|term| match term {
+            Term { not: false, test: Test::Type(word), .. } => Some(word.as_str()),
             _ => None,
         })
     }

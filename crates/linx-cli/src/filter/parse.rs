@@ -59,9 +59,9 @@ const OPERATIONS: [&str; 3] = ["new", "del", "list"];
 ///
 /// # Errors
 /// A usage error of the command with its objects, that names the word.
-pub(crate) fn parse(command: &str, words: &[OsString], known: &dyn Known) -> Outcome<Query> {
+pub(crate) fn parse(command: &str, all: &[OsString], known: &dyn Known) -> Outcome<Query> {
     let mut query = Query::default();
-    let mut words = words.iter().map(OsString::as_os_str).peekable();
+    let mut words = all.iter().map(OsString::as_os_str).peekable();
     while let Some(word) = words.peek().copied() {
         match (object(word), word.to_str()) {
             (Some(object), _) => {
@@ -74,16 +74,35 @@ pub(crate) fn parse(command: &str, words: &[OsString], known: &dyn Known) -> Out
         }
         words.next();
     }
-    match conditions(words, &query, known) {
+    let objects = all.len() - words.len();
+    // By how many words are left, that one included.
+    let late = |left| in_order(command, all, objects, all.len() - left);
+    let filter = conditions(words, &query, known, &late).and_then(|filter| {
+        filter.check(&query.kinds())?;
+        Ok(filter)
+    });
+    match filter {
         Ok(filter) => Ok(Query { filter, ..query }),
         Err(failure) => Err(failure.of(&query.operation(command))),
     }
 }
 
+/// The words with the object at `at`, and those that follow it, behind the first `objects`.
+fn in_order(command: &str, words: &[OsString], objects: usize, at: usize) -> String {
+    let (before, after) = words.split_at_checked(at).unwrap_or((words, &[]));
+    let (first, conditions) = before.split_at_checked(objects).unwrap_or((before, &[]));
+    let moved = after.iter().take_while(|word| object(word).is_some()).count();
+    let (moved, rest) = after.split_at_checked(moved).unwrap_or((after, &[]));
+    let words = [first, moved, conditions, rest].into_iter().flatten();
+    let words: Vec<_> = words.map(|word| linx_wire::name::Name::new(word.as_bytes()).to_string()).collect();
+    format!("linx {command} {}", words.join(" "))
+}
+
 fn conditions<'a>(
-    mut words: Peekable<impl Iterator<Item = &'a OsStr>>,
+    mut words: Peekable<impl ExactSizeIterator<Item = &'a OsStr>>,
     query: &Query,
     known: &dyn Known,
+    in_order: &dyn Fn(usize) -> String,
 ) -> Outcome<Filter> {
     let mut filter = Filter::default();
     while let Some(word) = words.next() {
@@ -96,7 +115,13 @@ fn conditions<'a>(
             (true, Some(_)) => words.next().unwrap_or_default(),
             (true, None) => return Err(Failure::usage("\"not\" wants a condition behind it")),
         };
-        let Some(name) = filter_word(word) else { return Err(stranger(word, query, not)) };
+        let Some(name) = filter_word(word) else {
+            if !not && !filter.is_empty() && object(word).is_some() {
+                let failure = Failure::usage(format!("{} is an object behind a filter", quoted(word)));
+                return Err(failure.remedy(format!("objects come first: {}", in_order(words.len() + 1))));
+            }
+            return Err(stranger(word, query, not));
+        };
         let mut value = || words.next().ok_or_else(|| missing(name));
         let test = condition(name, &mut value, known)?;
         filter.terms.push(Term { not, word: name, test });
@@ -308,8 +333,8 @@ mod tests {
 
     #[test]
     fn a_value_may_look_like_anything() {
-        let query = query("l dev link type table by not op del");
-        assert_eq!(query.objects, [Object::Link]);
+        let query = query("l a dev link type table by not op del");
+        assert_eq!(query.objects, [Object::Link, Object::Address]);
         assert!(term(Test::Dev(LinkWord(b"link".to_vec())))(&query.filter.terms[0]));
         assert!(term(Test::Type("table".to_owned()))(&query.filter.terms[1]));
         assert!(term(Test::By("not".to_owned()))(&query.filter.terms[2]));
@@ -317,7 +342,7 @@ mod tests {
 
     #[test]
     fn abbreviated_conditions() {
-        let query = query("r t all p bird ty blackhole d lo m br0 g default");
+        let query = query("r a t all p bird ty blackhole d lo m br0 g default");
         let words: Vec<_> = query.filter.terms.iter().map(|term| term.word).collect();
         assert_eq!(words, ["table", "protocol", "type", "dev", "master", "group"]);
     }
@@ -356,6 +381,31 @@ mod tests {
                 "route to 10.0.0.0/33",
                 "linx: list route: \"10.0.0.0/33\" is not a prefix: an IPv4 length is 0 to 32",
             ),
+            (
+                "dev lo link",
+                "linx: list: \"link\" is an object behind a filter; objects come first: linx list link dev lo",
+            ),
+            (
+                "route dev lo rule n not table 7",
+                "linx: list route: \"rule\" is an object behind a filter; objects come first: linx list route rule n dev lo not table 7",
+            ),
+            (
+                "link table main",
+                "linx: list link: \"table\" is no filter of link; filters are dev, master, type, group, op",
+            ),
+            (
+                "neigh l table main",
+                "linx: list neigh link: \"table\" is no filter of neigh or link; filters are dev, master, type, group, protocol, to, by, op",
+            ),
+            (
+                "route type unicats",
+                "linx: list route: no type \"unicats\" of route; did you mean \"unicast\"?",
+            ),
+            (
+                "nexthop type veth",
+                "linx: list nexthop: no type \"veth\" of nexthop; types are blackhole, group, fdb",
+            ),
+            ("route proto kernel_ll", "linx: list route: that protocol is one of addresses alone"),
             ("route op added", "linx: list route: no operation \"added\"; new or del"),
             ("route cause event", "linx: list route: \"cause\" filters what watch prints"),
         ] {

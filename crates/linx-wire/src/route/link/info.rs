@@ -57,6 +57,9 @@ macro_rules! kinds {
         }
 
         impl<'a> $enum<'a> {
+            /// The kinds whose data are known.
+            pub const KINDS: &'static [&'static str] = &[$($($kind),+),*];
+
             /// The table of a kind's data.
             pub(crate) fn policy(kind: Name<'_>) -> Option<&'static Policy> {
                 match kind.as_bytes() {
