@@ -43,7 +43,16 @@ pub fn kind(kind: Kind) -> &'static str {
         Kind::Rule => "rule",
         Kind::NextHop => "nexthop",
         Kind::NsId => "nsid",
-        _ => "object",
+        Kind::Table => "table",
+        Kind::Chain => "chain",
+        // As a routing policy rule: the two never stand side by side.
+        Kind::NftRule => "rule",
+        Kind::Set => "set",
+        Kind::Elements => "element",
+        Kind::StatefulObject => "object",
+        Kind::Flowtable => "flowtable",
+        Kind::Generation => "generation",
+        _ => "unknown",
     }
 }
 

@@ -86,6 +86,18 @@ object! {
     }
 }
 
+impl<'a> ElementsRef<'a> {
+    /// The elements, one by one: as [`ElementsView::iter`], for as long as the message lasts.
+    pub fn elements(self) -> impl Iterator<Item = ElementRef<'a>> + Clone {
+        let message = self.0;
+        let attributes = ElementsAttributes::new(message.get(size_of::<NfGenMsg>()..).unwrap_or_default());
+        let list = Attrs::new(attributes.as_bytes()).last(ELEMENTS).unwrap_or_default();
+        Attrs::new(list)
+            .map_while(Result::ok)
+            .map(move |element| ElementRef { message, element: element.payload })
+    }
+}
+
 /// One element with its table and set, borrowed from the message.
 #[derive(Clone, Copy)]
 pub struct ElementRef<'a> {

@@ -8,6 +8,7 @@ mod compute;
 mod load;
 mod state;
 mod text;
+pub mod words;
 
 pub use action::*;
 pub use compute::*;

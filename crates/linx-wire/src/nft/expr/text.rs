@@ -5,11 +5,11 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
+use super::words::word;
 use super::{Expression, ExpressionAttributes};
 use crate::attr::{Attr, Attrs};
 use crate::name::Name;
 use crate::nft::data::{DATA, Data, Register, verdict};
-use crate::nft::object_type;
 use crate::policy::{Entry, Policy, Shape};
 
 impl Display for Expression<'_> {
@@ -244,110 +244,6 @@ impl Display for Hex<'_> {
         f.write_str("0x")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
-}
-
-const META: &[&str] = &[
-    "len",
-    "protocol",
-    "priority",
-    "mark",
-    "iif",
-    "oif",
-    "iifname",
-    "oifname",
-    "iiftype",
-    "oiftype",
-    "skuid",
-    "skgid",
-    "nftrace",
-    "rtclassid",
-    "secmark",
-    "nfproto",
-    "l4proto",
-    "bri_iifname",
-    "bri_oifname",
-    "pkttype",
-    "cpu",
-    "iifgroup",
-    "oifgroup",
-    "cgroup",
-    "prandom",
-    "secpath",
-    "iifkind",
-    "oifkind",
-    "bri_iifpvid",
-    "bri_iifvproto",
-    "time_ns",
-    "time_day",
-    "time_hour",
-    "sdif",
-    "sdifname",
-    "bri_broute",
-];
-const CT: &[&str] = &[
-    "state",
-    "direction",
-    "status",
-    "mark",
-    "secmark",
-    "expiration",
-    "helper",
-    "l3protocol",
-    "src",
-    "dst",
-    "protocol",
-    "proto_src",
-    "proto_dst",
-    "labels",
-    "pkts",
-    "bytes",
-    "avgpkt",
-    "zone",
-    "eventmask",
-    "src_ip",
-    "dst_ip",
-    "src_ip6",
-    "dst_ip6",
-    "id",
-];
-const LEVELS: &[&str] = &["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "audit"];
-const XFRM: &[&str] = &["unspec", "daddr_ip4", "daddr_ip6", "saddr_ip4", "saddr_ip6", "reqid", "spi"];
-
-/// The word for a number: the kernel's constant without its prefix.
-fn word(kind: &[u8], key: &str, number: u32) -> Option<&'static str> {
-    let words: &[&str] = match (kind, key) {
-        (b"meta", "key") => META,
-        (b"ct", "key") => CT,
-        (b"ct", "direction") => &["original", "reply"],
-        (b"rt", "key") => &["classid", "nexthop4", "nexthop6", "tcpmss", "xfrm"],
-        (b"socket", "key") => &["transparent", "mark", "wildcard", "cgroupv2"],
-        (b"xfrm", "key") => XFRM,
-        (b"xfrm", "dir") => &["in", "out"],
-        (b"tunnel", "key") => &["path", "id"],
-        (b"tunnel", "mode") => &["none", "rx", "tx"],
-        (b"payload", "base") => &["link", "network", "transport", "inner", "tunnel"],
-        (b"payload", "csum_type") => &["none", "inet", "sctp"],
-        (b"exthdr", "op") => &["ipv6", "tcpopt", "ipv4", "sctp", "dccp"],
-        (b"cmp", "op") => &["eq", "neq", "lt", "lte", "gt", "gte"],
-        (b"range", "op") => &["eq", "neq"],
-        (b"byteorder", "op") => &["ntoh", "hton"],
-        (b"bitwise", "op") => &["mask_xor", "<<", ">>", "&", "|", "^"],
-        (b"dynset", "op") => &["add", "update", "delete"],
-        (b"fib", "result") => &["unspec", "oif", "oifname", "addrtype"],
-        (b"numgen", "type") => &["incremental", "random"],
-        (b"hash", "type") => &["jenkins", "sym"],
-        (b"inner", "type") => &["unspec", "vxlan", "geneve"],
-        (b"limit", "type") => &["pkts", "pkt_bytes"],
-        (b"log", "level") => LEVELS,
-        (b"nat", "type") => &["snat", "dnat"],
-        (b"reject", "type") => &["icmp_unreach", "tcp_rst", "icmpx_unreach"],
-        (b"nat" | b"tproxy", "family") | (b"fwd", "nfproto") => {
-            return u8::try_from(number).ok().and_then(crate::nft::family::word);
-        }
-        (b"objref", "imm_type") => return object_type::word(number),
-        _ => return None,
-    };
-    words.get(usize::try_from(number).ok()?).copied()
 }
 
 #[cfg(test)]

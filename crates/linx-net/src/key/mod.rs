@@ -11,8 +11,13 @@
 //! | next hop | id |
 //! | namespace id | id |
 //!
+//! Of what nf_tables has: `nft.rs`.
+//!
 //! IPv4 routes made by `append` share their key, as they do in the kernel. An ifindex may be reused at once: a link's
 //! key says nothing of which of two it is.
+
+#[cfg(feature = "nft")]
+mod nft;
 
 use std::fmt::{self, Write};
 
