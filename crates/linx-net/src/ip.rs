@@ -165,6 +165,46 @@ pub fn address(address: IpAddr) -> Text {
     text
 }
 
+/// A destination in both of its forms, written once.
+pub(crate) struct Destination {
+    /// As [`with_length`].
+    text: Text,
+    /// How much of it is shown; `None`: it is `default`.
+    shown: Option<u8>,
+}
+
+impl Destination {
+    #[inline]
+    pub(crate) fn new(prefix: IpNet) -> Self {
+        let mut text = Text::new();
+        push_address(&mut text, prefix.addr());
+        let address = text.length;
+        text.push(b'/');
+        text.push_octet(prefix.prefix_len());
+        let shown = match prefix.prefix_len() {
+            0 if prefix.addr().is_unspecified() => None,
+            length if length == prefix.max_prefix_len() => Some(address),
+            _ => Some(text.length),
+        };
+        Self { text, shown }
+    }
+
+    /// As [`with_length`].
+    #[inline]
+    pub(crate) fn with_length(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// As [`destination`].
+    #[inline]
+    pub(crate) fn shown(&self) -> &[u8] {
+        match self.shown {
+            Some(length) => self.text.bytes.get(..usize::from(length)).unwrap_or_default(),
+            None => b"default",
+        }
+    }
+}
+
 /// A prefix: the address alone when all its bits count, `default` when none does.
 #[inline]
 #[must_use]
@@ -332,6 +372,13 @@ mod tests {
         assert_eq!(&*destination(net("10.0.0.1/32")), "10.0.0.1");
         assert_eq!(&*destination(net("10.0.0.0/8")), "10.0.0.0/8");
         assert_eq!(&*with_length(net("fd00::1/128")), "fd00::1/128");
+        for text in
+            ["0.0.0.0/0", "::/0", "0.0.0.0/1", "10.0.0.1/32", "10.9.0.0/16", "fd00::1/128", "fd00::/17"]
+        {
+            let both = Destination::new(net(text));
+            assert_eq!(both.with_length(), with_length(net(text)).as_bytes());
+            assert_eq!(both.shown(), destination(net(text)).as_bytes());
+        }
         assert_eq!(&*decimal(u64::MAX), "18446744073709551615");
         assert_eq!(&*decimal(0), "0");
     }

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use linx_wire::name::{Name, is_dangerous};
 use linx_wire::route::LinkView;
@@ -159,6 +160,27 @@ struct Table {
 pub struct Names {
     tables: Vec<Table>,
     numeric: bool,
+    /// Shared by those who say the same.
+    state: Token,
+}
+
+/// Stands for what something says at a moment: as long as one is kept, nothing that says otherwise has the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Token(Arc<()>);
+
+impl Token {
+    /// Whether it is of the same words.
+    #[inline]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What it stands for says something else from now on.
+    fn change(&mut self) {
+        if Arc::get_mut(&mut self.0).is_none() {
+            *self = Self::default();
+        }
+    }
 }
 
 /// Where iproute2 looks, the strongest first.
@@ -199,7 +221,7 @@ impl Names {
             which.built_in().iter().for_each(|(number, name)| table.add(*number, name));
             table
         };
-        Self { tables: NameFile::ALL.map(table).into(), numeric: false }
+        Self { tables: NameFile::ALL.map(table).into(), numeric: false, state: Token::default() }
     }
 
     /// Numbers instead of names from here on (`ip -N`), or names again. The other direction, [`Names::number`], knows
@@ -207,7 +229,13 @@ impl Names {
     #[must_use]
     pub fn numeric(mut self, numeric: bool) -> Self {
         self.numeric = numeric;
+        self.state.change();
         self
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> &Token {
+        &self.state
     }
 
     /// The name of a number, else the number as iproute2 writes it.
@@ -376,6 +404,8 @@ impl LinkName {
 #[derive(Clone, Debug, Default)]
 pub struct LinkNames {
     links: Vec<(u32, LinkName)>,
+    /// Shared by those who say the same.
+    state: Token,
 }
 
 impl LinkNames {
@@ -393,6 +423,7 @@ impl LinkNames {
                 return;
             }
         }
+        self.state.change();
         let text = name.to_str();
         let readable = text.map_or_else(|| name.to_string().into(), Into::into);
         let link = LinkName { name: name.as_bytes().into(), readable, is_text: text.is_some(), link_type };
@@ -413,8 +444,14 @@ impl LinkNames {
     /// A link that went.
     pub fn remove(&mut self, index: u32) {
         if let Ok(at) = self.links.binary_search_by_key(&index, |link| link.0) {
+            self.state.change();
             self.links.remove(at);
         }
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> &Token {
+        &self.state
     }
 
     /// What is known of a link.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use linx::author::{Author, Certainty};
 use linx::json::{Head, Marker, Op, Records, Rendered};
 use linx::names::{Context, LinkNames, Peers};
-use linx::{Key, Kind, ObjectRef, text};
+use linx::{Kind, ObjectRef, text};
 use linx_wire::route::LinkView;
 
 use super::Output;
@@ -84,8 +84,6 @@ pub(crate) struct Printer {
     clock: Clock,
     /// The object of a line for people.
     text: text::Line,
-    /// The key of a line of JSON.
-    key: String,
     /// The author of the last line of JSON: of many lines it is the same.
     author: Option<(Arc<Author>, Rendered)>,
     /// Objects listed so far, and when the last few were read.
@@ -112,7 +110,6 @@ impl Printer {
             records: Records::new().pretty(layout.pretty),
             clock: Clock::new(layout.time),
             text: if layout.paint.is_on() { text::Line::styled() } else { text::Line::new() },
-            key: String::new(),
             author: None,
             states: 0,
             now: SystemTime::now(),
@@ -166,14 +163,11 @@ impl Printer {
     pub(crate) fn object(&mut self, place: &Place, links: &LinkNames, what: &Happening<'_>) {
         if self.layout.json {
             let context = context(&self.layout, &self.machine, links).peers(what.peers);
-            self.key.clear();
-            Key::append(&what.object, &mut self.key);
             let head = Head::new(what.time, &place.tag, what.op)
-                .key(&self.key)
                 .overlap(what.overlap)
                 .unsettled(what.unsettled)
                 .author(remembered(&mut self.author, what.author).map(|author| author as _));
-            self.records.object(self.output.buffer(), &head, what.object, &context);
+            self.records.keyed(self.output.buffer(), &head, what.object, &context);
         } else {
             self.for_people(place, links, what);
         }

@@ -32,6 +32,7 @@ mod route;
 mod rule;
 pub mod schema;
 mod time;
+mod ways;
 mod write;
 
 pub use address::AddressBody;

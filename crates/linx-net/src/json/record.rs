@@ -8,10 +8,12 @@ use linx_wire::route::ObjectRef;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::fields::Hex;
+use super::ways::{Shared, Ways};
 use super::write::{append, append_number, append_string, pretty};
 use super::{Body, rfc3339};
 use crate::author::Container;
 use crate::ip::Text;
+use crate::key::Key;
 use crate::names::Context;
 use crate::namespaces::Namespace;
 use crate::words;
@@ -281,6 +283,9 @@ pub struct Records {
     pretty: bool,
     /// The time that was written last: of a list, many lines have the same.
     time: Option<(SystemTime, Text)>,
+    /// The key that was written last.
+    key: String,
+    ways: Ways,
 }
 
 impl Default for Records {
@@ -293,7 +298,7 @@ impl Records {
     /// A stream that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self { seq: 0, pretty: false, time: None }
+        Self { seq: 0, pretty: false, time: None, key: String::new(), ways: Ways::default() }
     }
 
     /// Each object over several lines (`-p`), or on one line again.
@@ -313,6 +318,41 @@ impl Records {
     pub fn object(&mut self, out: &mut Vec<u8>, head: &Head<'_>, object: ObjectRef<'_>, cx: &Context<'_>) {
         let kind = words::kind(object.kind());
         self.line(out, head, kind, |out| infallible(&append(out, &Body(object, cx))));
+    }
+
+    /// Appends the line of an object with its own [`Key`], whatever key the envelope has. For lists of a million: what
+    /// routes have in common is rendered once.
+    #[inline]
+    pub fn keyed(&mut self, out: &mut Vec<u8>, head: &Head<'_>, object: ObjectRef<'_>, cx: &Context<'_>) {
+        let ObjectRef::Route(route) = &object else { return self.keyed_anew(out, head, object, cx) };
+        let Some(shared) = Shared::of(route, cx) else { return self.keyed_anew(out, head, object, cx) };
+        let start = out.len();
+        self.envelope(out, head.time, Some(head.netns), head.op.word());
+        let tail = out.len();
+        if !self.ways.append(out, &shared, route, cx) {
+            self.with_own_key(out, object, cx);
+            self.ways.learn(out.get(tail..).unwrap_or_default(), &shared, route, cx);
+        }
+        Self::author(out, head);
+        self.finish(out, start);
+    }
+
+    #[inline(never)]
+    fn keyed_anew(&mut self, out: &mut Vec<u8>, head: &Head<'_>, object: ObjectRef<'_>, cx: &Context<'_>) {
+        let start = out.len();
+        self.envelope(out, head.time, Some(head.netns), head.op.word());
+        self.with_own_key(out, object, cx);
+        Self::author(out, head);
+        self.finish(out, start);
+    }
+
+    #[inline]
+    fn with_own_key(&mut self, out: &mut Vec<u8>, object: ObjectRef<'_>, cx: &Context<'_>) {
+        self.key.clear();
+        Key::append(&object, &mut self.key);
+        Self::tail(out, Some(&self.key), words::kind(object.kind()), |out| {
+            infallible(&append(out, &Body(object, cx)));
+        });
     }
 
     /// Appends a line with a body of one's own under `kind`.
@@ -366,10 +406,18 @@ impl Records {
     ) {
         let start = out.len();
         self.envelope(out, head.time, Some(head.netns), head.op.word());
+        Self::tail(out, head.key, kind, body);
+        Self::author(out, head);
+        self.finish(out, start);
+    }
+
+    /// What stands behind the envelope.
+    #[inline]
+    fn tail(out: &mut Vec<u8>, key: Option<&str>, kind: &str, body: impl FnOnce(&mut Vec<u8>)) {
         out.extend_from_slice(b",\"kind\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.push(b'"');
-        if let Some(key) = head.key {
+        if let Some(key) = key {
             out.extend_from_slice(b",\"key\":");
             append_string(out, key);
         }
@@ -377,6 +425,11 @@ impl Records {
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\":");
         body(out);
+    }
+
+    /// What stands behind the body.
+    #[inline]
+    fn author(out: &mut Vec<u8>, head: &Head<'_>) {
         if head.overlap {
             out.extend_from_slice(b",\"overlap\":true");
         }
@@ -387,7 +440,6 @@ impl Records {
             out.extend_from_slice(b",\"author\":");
             author.append_json(out);
         }
-        self.finish(out, start);
     }
 
     #[inline]

@@ -11,7 +11,7 @@ use linx_wire::route::{Object, ObjectRef};
 use super::schema::{check, line, validator};
 
 /// The datagrams of the wire crate's captures of rtnetlink: each has its length in front, 32 bits, little endian.
-fn captures() -> Vec<Vec<u8>> {
+pub(super) fn captures() -> Vec<Vec<u8>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../linx-wire/testdata");
     let mut paths: Vec<_> =
         std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();

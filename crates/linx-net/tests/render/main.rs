@@ -15,3 +15,4 @@ mod oracle;
 mod paste;
 mod peers;
 mod schema;
+mod ways;

@@ -168,6 +168,17 @@ impl<'a> Places<'a> {
         if self.has(number) { Attrs::new(self.attributes).last(number) } else { None }
     }
 
+    /// The attributes before the destination's address (its own header is the last of it), and those after it.
+    #[inline]
+    pub(super) fn around_destination(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.present & (FAR | RARE | 1 << rta::DST) != 1 << rta::DST {
+            return None;
+        }
+        let place = (self.at >> shift(rta::DST)) & 0xff;
+        let (before, address) = self.attributes.split_at_checked(4 * place as usize + HEADER_LEN)?;
+        Some((before, address.get(addr::address_len(self.header.family)?..)?))
+    }
+
     #[inline]
     pub(super) fn has_rare(&self) -> bool {
         self.present & RARE != 0

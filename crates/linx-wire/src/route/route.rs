@@ -178,6 +178,18 @@ impl<'a> RouteRef<'a> {
         Places::find(payload).map(|places| Self(Form::Message(places)))
     }
 
+    /// The message's parts around the destination's address, for those who look for routes that differ in the
+    /// destination alone: they have the same [`header`](RouteView::header) but for `dst_len`, and the same bytes here.
+    /// `None` for an owned route, and for one without a destination or with attributes that are seldom.
+    #[inline]
+    #[must_use]
+    pub fn around_destination(&self) -> Option<(&'a [u8], &'a [u8])> {
+        match &self.0 {
+            Form::Message(places) => places.around_destination(),
+            Form::Owned(..) => None,
+        }
+    }
+
     /// The owned form.
     #[must_use]
     #[allow(clippy::should_implement_trait)]
@@ -416,10 +428,12 @@ pub trait RouteView: sealed::Parts {
     }
 
     /// Label of an MPLS route, 0 to 1,048,575.
+    #[inline]
     fn label(&self) -> Option<u32> {
-        let fields = self.fields();
-        let is_mpls = fields.header.family == family::MPLS && fields.has(rta::DST);
-        is_mpls.then(|| u32::from_be_bytes(fixed(fields.bytes(rta::DST))) >> 12)
+        if self.fixed_part().family != family::MPLS || !self.has(rta::DST) {
+            return None;
+        }
+        Some(u32::from_be_bytes(fixed(self.fields().bytes(rta::DST))) >> 12)
     }
 
     /// Gateway, of the route's family or (`RTA_VIA`) of another.
