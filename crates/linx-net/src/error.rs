@@ -53,6 +53,13 @@ pub enum ErrorKind {
     },
     /// Objects changed while they were being listed, or answers were lost: the list is not one state.
     Torn,
+    /// The rule set of nf_tables changed during every attempt to read it.
+    Changing {
+        /// Its generation before the last attempt.
+        before: u32,
+        /// Its generation afterwards.
+        after: u32,
+    },
     /// A message was larger than the buffer it was received into.
     Truncated,
     /// The kernel leaves out objects that are too large for its messages, and everything after them (KERNEL.md 3.3).
@@ -146,6 +153,13 @@ impl fmt::Display for ErrorKind {
             }
             Self::Permission { capability: None } => f.write_str(&linx_sys::errno_text(EPERM)),
             Self::Torn => f.write_str("the list is torn: objects changed while it was read"),
+            Self::Changing { before, after } if before == after => {
+                write!(f, "parts of the rule set were not of its generation {before}, each time it was read")
+            }
+            Self::Changing { before, after } => write!(
+                f,
+                "the rule set changed each time it was read, the last time from generation {before} to {after}"
+            ),
             Self::Truncated => f.write_str("a message was larger than the receive buffer"),
             Self::Oversize { missing } => write!(
                 f,

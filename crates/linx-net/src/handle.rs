@@ -44,6 +44,7 @@ struct Inner {
     /// What leads to the namespace, where that does not pin it: its file, as it was when the handle was made.
     file: Option<(PathBuf, FileId)>,
     timeout: Duration,
+    /// Of any protocol.
     idle: Mutex<Vec<Channel>>,
 }
 
@@ -152,15 +153,17 @@ impl Handle {
     }
 
     /// A socket for one request.
-    fn channel(&self, operation: &str) -> Result<Channel> {
+    fn channel(&self, protocol: Protocol, operation: &str) -> Result<Channel> {
         if self.0.file.as_ref().is_some_and(|(path, id)| file_id(path).as_ref() != Some(id)) {
             self.release();
             return Err(self.gone(operation));
         }
-        if let Some(channel) = self.idle().pop() {
-            return Ok(channel);
+        let mut idle = self.idle();
+        if let Some(place) = idle.iter().rposition(|channel| channel.socket.protocol() == protocol) {
+            return Ok(idle.swap_remove(place));
         }
-        let socket = Socket::open(Protocol::ROUTE, &self.0.netns).map_err(|e| self.system(operation, e))?;
+        drop(idle);
+        let socket = Socket::open(protocol, &self.0.netns).map_err(|e| self.system(operation, e))?;
         if socket.netns_cookie() != self.0.cookie {
             return Err(self.gone(operation));
         }
@@ -183,9 +186,20 @@ impl Handle {
         answer.channel.take().ok_or_else(|| self.error(ErrorKind::Io, operation))
     }
 
-    /// Sends a request, and returns its answer to be read.
+    /// Sends a request of rtnetlink, and returns its answer to be read.
     pub(crate) fn ask(&self, request: Request, expect: Expect, operation: &str) -> Result<Answer> {
-        let channel = self.channel(operation)?;
+        self.ask_by(Protocol::ROUTE, request, expect, operation)
+    }
+
+    /// Sends a request, and returns its answer to be read.
+    pub(crate) fn ask_by(
+        &self,
+        protocol: Protocol,
+        request: Request,
+        expect: Expect,
+        operation: &str,
+    ) -> Result<Answer> {
+        let channel = self.channel(protocol, operation)?;
         self.ask_on(channel, request, expect, operation)
     }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | ask what is there | [`Handle`]: [`links`](Handle::links), [`routes`](Handle::routes) and so on |
 //! | be told what changes | [`route::Monitor`] |
+//! | read nf_tables' rule set, and be told each commit | `nft` (feature `nft`) |
 //! | know who changed it | [`author`] |
 //! | find namespaces, and see them come and go | [`namespaces`] |
 //! | print as `ip` does, or as JSON | [`text`], `json` (feature `json`), [`names`] |
@@ -176,6 +177,8 @@ mod list;
 pub mod monitor;
 pub mod names;
 pub mod namespaces;
+#[cfg(feature = "nft")]
+pub mod nft;
 mod oversize;
 mod request;
 mod seg6;

@@ -94,6 +94,11 @@ impl Namespace {
         self.try_exec(program, args).unwrap_or_else(|error| panic!("{program} {}: {error}", args.join(" ")))
     }
 
+    /// Runs commands of `nft`, one a line, as one commit; panics when they fail.
+    pub fn nft(&self, script: &str) -> String {
+        self.exec("nft", &[script])
+    }
+
     /// Runs a program inside and returns what it prints.
     ///
     /// # Errors

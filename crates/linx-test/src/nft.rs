@@ -299,7 +299,7 @@ impl Nft {
         let mut batch = Batch::new(first, 0, None).unwrap();
         let count = requests.len();
         for request in requests {
-            batch.push(with_ack(&request)).unwrap();
+            batch.push(request.acknowledged()).unwrap();
             self.socket.next_seq();
         }
         self.socket.next_seq();
@@ -361,11 +361,6 @@ impl Nft {
         datagrams.extend(self.ask(request::rules(all, None, None)));
         datagrams
     }
-}
-
-fn with_ack(request: &Request) -> Request {
-    let flags = request.flags() | MessageFlags::ACK;
-    Request::new(request.message_type(), flags).raw(request.payload())
 }
 
 /// What the messages of datagrams announce.

@@ -43,6 +43,15 @@ impl Request {
         Self { bytes, fault: None }
     }
 
+    /// Asks for an acknowledgement (`NLM_F_ACK`).
+    pub fn acknowledged(mut self) -> Self {
+        let flags = (self.flags() | MessageFlags::ACK).bits().to_ne_bytes();
+        if let Some(place) = self.bytes.get_mut(6..8) {
+            place.copy_from_slice(&flags);
+        }
+        self
+    }
+
     /// Appends the fixed part of the message.
     pub fn body<T: IntoBytes + Immutable + ?Sized>(mut self, body: &T) -> Self {
         self.bytes.extend_from_slice(body.as_bytes());

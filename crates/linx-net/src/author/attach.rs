@@ -28,11 +28,24 @@ pub struct Question<'a> {
 
 /// A question on its way to the thread that answers it.
 pub(super) struct Job {
-    pub(super) netns: Netns,
-    pub(super) cookie: u64,
-    pub(super) portid: u32,
+    pub(super) whom: Whom,
     pub(super) seen: Duration,
     ticket: Arc<Ticket>,
+}
+
+/// Who is asked for.
+pub(super) enum Whom {
+    /// The owner of a port id.
+    Socket { netns: Netns, cookie: u64, portid: u32 },
+    /// A task that the kernel named.
+    Task(Arc<Author>),
+}
+
+/// The same question is asked once.
+#[derive(PartialEq, Eq, Hash)]
+enum Asked {
+    Socket(u64, u32),
+    Task(Arc<Author>),
 }
 
 impl Job {
@@ -50,7 +63,22 @@ struct Ticket {
 
 enum State {
     Settled(Option<Arc<Author>>),
-    Waiting { ticket: Arc<Ticket>, portid: u32, until: Instant },
+    Waiting { ticket: Arc<Ticket>, fallback: Fallback, until: Instant },
+}
+
+/// What is known without an answer.
+enum Fallback {
+    Portid(u32),
+    Process(Arc<Author>),
+}
+
+impl Fallback {
+    fn author(&self) -> Arc<Author> {
+        match self {
+            Self::Portid(portid) => Arc::new(Author::of_portid(*portid)),
+            Self::Process(process) => Arc::clone(process),
+        }
+    }
 }
 
 /// Gives things, in the order they came, the author of each. See the [module](super) for what an author is.
@@ -74,7 +102,7 @@ pub struct Attach<T> {
     authors: Authors,
     queue: VecDeque<(T, State)>,
     /// Questions that are not answered yet: the same one is asked once.
-    open: HashMap<(u64, u32), Arc<Ticket>>,
+    open: HashMap<Asked, Arc<Ticket>>,
     wake: Wake,
 }
 
@@ -102,28 +130,53 @@ impl<T> Attach<T> {
     pub fn push(&mut self, item: T, question: Option<Question<'_>>, now: Instant) {
         let state = match question {
             None => State::Settled(None),
-            Some(question) => self.ask(&question, now),
+            Some(Question { netns, cookie, portid, seen }) => {
+                match self.authors.known(cookie, portid, seen) {
+                    Some(author) => State::Settled(Some(author)),
+                    None => {
+                        let whom = || Whom::Socket { netns: netns.clone(), cookie, portid };
+                        let asked = Asked::Socket(cookie, portid);
+                        self.ask(asked, whom, Fallback::Portid(portid), seen, now)
+                    }
+                }
+            }
         };
         self.queue.push_back((item, state));
     }
 
-    fn ask(&mut self, question: &Question<'_>, now: Instant) -> State {
-        let &Question { netns, cookie, portid, seen } = question;
-        if let Some(author) = self.authors.known(cookie, portid, seen) {
-            return State::Settled(Some(author));
-        }
+    /// Appends `item`, whose author is `process` as far as the kernel named it: a transaction of nf_tables and its
+    /// [process](crate::nft::Transaction::process), received at `seen` ([`linx_sys::boottime`]).
+    pub fn push_task(&mut self, item: T, process: &Arc<Author>, seen: Duration, now: Instant) {
+        let state = match self.authors.known_task(process, seen) {
+            Some(author) => State::Settled(Some(author)),
+            None => {
+                let whom = || Whom::Task(Arc::clone(process));
+                let asked = Asked::Task(Arc::clone(process));
+                self.ask(asked, whom, Fallback::Process(Arc::clone(process)), seen, now)
+            }
+        };
+        self.queue.push_back((item, state));
+    }
+
+    fn ask(
+        &mut self,
+        asked: Asked,
+        whom: impl FnOnce() -> Whom,
+        fallback: Fallback,
+        seen: Duration,
+        now: Instant,
+    ) -> State {
         let until = now + Self::PATIENCE;
-        if let Some(ticket) = self.open.get(&(cookie, portid)).filter(|t| t.answer.get().is_none()) {
-            return State::Waiting { ticket: Arc::clone(ticket), portid, until };
+        if let Some(ticket) = self.open.get(&asked).filter(|t| t.answer.get().is_none()) {
+            return State::Waiting { ticket: Arc::clone(ticket), fallback, until };
         }
         let ticket = Arc::new(Ticket { answer: OnceLock::new(), wake: self.wake.clone() });
-        let job = Job { netns: netns.clone(), cookie, portid, seen, ticket: Arc::clone(&ticket) };
-        match self.authors.ask(job) {
+        match self.authors.ask(Job { whom: whom(), seen, ticket: Arc::clone(&ticket) }) {
             Ok(()) => {
-                self.open.insert((cookie, portid), Arc::clone(&ticket));
-                State::Waiting { ticket, portid, until }
+                self.open.insert(asked, Arc::clone(&ticket));
+                State::Waiting { ticket, fallback, until }
             }
-            Err(_) => State::Settled(Some(Arc::new(Author::of_portid(portid)))),
+            Err(_) => State::Settled(Some(fallback.author())),
         }
     }
 
@@ -133,11 +186,9 @@ impl<T> Attach<T> {
         let (_, state) = self.queue.front()?;
         let author = match state {
             State::Settled(author) => author.clone(),
-            State::Waiting { ticket, portid, until } => match ticket.answer.get() {
+            State::Waiting { ticket, fallback, until } => match ticket.answer.get() {
                 Some(author) => Some(Arc::clone(author)),
-                None if now >= *until || self.queue.len() > Self::CAPACITY => {
-                    Some(Arc::new(Author::of_portid(*portid)))
-                }
+                None if now >= *until || self.queue.len() > Self::CAPACITY => Some(fallback.author()),
                 None => {
                     // Silenced first and looked at again after: an answer in between rings again.
                     self.wake.clear();

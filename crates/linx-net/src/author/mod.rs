@@ -49,7 +49,7 @@ use linx_wire::name::Name;
 pub use attach::{Attach, Question};
 pub use parse::Container;
 
-use attach::Job;
+use attach::{Job, Whom};
 use resolve::Core;
 
 /// Questions that wait for the resolving thread; one more is answered with the port id alone.
@@ -245,7 +245,12 @@ impl Authors {
         let work = move || {
             give_up_all_but(keep.as_deref());
             while let Ok(job) = queue.recv() {
-                let author = of_thread.resolve(&job.netns, job.cookie, job.portid, job.seen);
+                let author = match &job.whom {
+                    Whom::Socket { netns, cookie, portid } => {
+                        of_thread.resolve(netns, *cookie, *portid, job.seen)
+                    }
+                    Whom::Task(process) => of_thread.complete(process, job.seen),
+                };
                 job.answer(author);
             }
         };
@@ -289,6 +294,19 @@ impl Authors {
     #[must_use]
     pub fn of_task(&self, tid: u32, comm: &[u8], portid: Option<u32>, seen: Duration) -> Arc<Author> {
         self.0.core.of_task(tid, comm, portid, seen)
+    }
+
+    /// All that can be found of a process that the kernel named, such as a transaction's: [`of_task`](Self::of_task)
+    /// where its thread is known, otherwise what is known already.
+    #[must_use]
+    pub fn complete(&self, process: &Arc<Author>, seen: Duration) -> Arc<Author> {
+        self.0.core.complete(process, seen)
+    }
+
+    /// As [`complete`](Self::complete), if it is known without looking; see [`known`](Self::known).
+    #[must_use]
+    pub fn known_task(&self, process: &Arc<Author>, seen: Duration) -> Option<Arc<Author>> {
+        self.0.core.known_task(process, seen)
     }
 
     fn ask(&self, job: Job) -> Result<(), Job> {

@@ -25,6 +25,8 @@ const NESTED_AGE: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 3;
 /// Namespaces whose inode is remembered.
 const INODES: usize = 4096;
+/// Where the answers about tasks are remembered: no namespace's cookie is this.
+const TASKS: u64 = u64::MAX;
 /// The socket table of the calling thread's namespace.
 const TABLE: &str = "/proc/thread-self/net/netlink";
 
@@ -257,24 +259,55 @@ impl Core {
             return Arc::new(unknown);
         }
         self.catch_up(seen);
-        let found = self.task(tid, comm, seen).map(|facts| {
-            let mut author = facts.author(portid, Some(tid), Certainty::Certain);
-            // The thread's own name, which need not be the process's.
-            author.comm = Some(comm.into());
-            author
-        });
-        Arc::new(found.unwrap_or(unknown))
+        let Some((facts, proof)) = self.task(tid, comm, seen) else { return Arc::new(unknown) };
+        // The thread's own name, which need not be the process's.
+        let author =
+            Author { comm: Some(comm.into()), ..facts.author(portid, Some(tid), Certainty::Certain) };
+        let author = Arc::new(author);
+        // Of another thread than the first, only the process is looked at again.
+        if proof.is_some_and(|proof| proof.pid == tid) {
+            self.memo.keep((TASKS, tid), &author, proof, seen);
+        }
+        author
     }
 
-    fn task(&self, tid: u32, comm: &[u8], seen: Duration) -> Option<Arc<Facts>> {
+    pub(super) fn complete(&self, process: &Arc<Author>, seen: Duration) -> Arc<Author> {
+        let (Some(tid), Some(comm)) = (process.tid, &process.comm) else { return Arc::clone(process) };
+        match self.known_task(process, seen) {
+            Some(author) => author,
+            None => self.of_task(tid, comm, process.portid, seen),
+        }
+    }
+
+    /// What was resolved lately of this very task; where it cannot be resolved at all, what there is.
+    pub(super) fn known_task(&self, process: &Arc<Author>, seen: Duration) -> Option<Arc<Author>> {
+        let (Some(tid), true) = (process.tid, self.is_initial) else { return Some(Arc::clone(process)) };
+        let author = self.memo.recall((TASKS, tid), seen, &self.procfs)?;
+        if author.comm != process.comm {
+            return None;
+        }
+        if author.portid == process.portid {
+            return Some(author);
+        }
+        // Another socket of the same thread.
+        Some(Arc::new(Author { portid: process.portid, ..Author::clone(&author) }))
+    }
+
+    /// The process that a task is of, and what later questions may rely on.
+    fn task(&self, tid: u32, comm: &[u8], seen: Duration) -> Option<(Arc<Facts>, Option<Proof>)> {
         let thread = self.procfs.thread(tid).filter(|(stat, _)| stat.comm == comm && stat.start <= seen);
         if let Some((stat, pid)) = thread {
             let now = self.procfs.now(pid).filter(|now| now.stat.start <= stat.start)?;
-            return Some(self.with_what_was_heard(now, seen).0);
+            let proof = Proof { pid, start: now.stat.start, socket: None };
+            let (facts, is_replaced) = self.with_what_was_heard(now, seen);
+            return Some((facts, (!is_replaced).then_some(proof)));
         }
         let mut heard = self.heard(|executions| executions.with_pid(tid, seen));
         match (heard.pop(), heard.is_empty()) {
-            (Some(execution), true) => execution.facts.filter(|facts| facts.stat.comm == comm),
+            (Some(execution), true) => {
+                let facts = execution.facts.filter(|facts| facts.stat.comm == comm)?;
+                Some((facts, None))
+            }
             _ => None,
         }
     }

@@ -40,6 +40,11 @@ impl<D: Decoder> Builder<D> {
         }
     }
 
+    /// The same, with another decoder.
+    pub fn map_decoder(self, change: impl FnOnce(D) -> D) -> Self {
+        Self { decoder: change(self.decoder), ..self }
+    }
+
     /// The namespace; that of the calling thread unless told.
     pub fn netns(mut self, netns: &Netns) -> Self {
         self.netns = Some(netns.clone());

@@ -541,13 +541,13 @@ impl<D: Decoder> Monitor<D> {
                     self.pace.event();
                     if let Err(error) = self.decoder.message(&message, origin, &mut sink) {
                         Shared::add(&self.shared.undecodable, 1);
-                        self.decoder.undecodable(message.bytes, error, &mut sink);
+                        self.decoder.undecodable(message.bytes, error, origin, &mut sink);
                     }
                 }
                 Err(error) => {
                     self.events += 1;
                     Shared::add(&self.shared.undecodable, 1);
-                    self.decoder.undecodable(datagram, error, &mut sink);
+                    self.decoder.undecodable(datagram, error, origin, &mut sink);
                 }
             }
         }
@@ -599,6 +599,12 @@ impl<D: Decoder> Monitor<D> {
         }
         self.shared.events.store(self.events, Ordering::Relaxed);
         ControlFlow::Continue(())
+    }
+
+    /// What makes its events.
+    #[must_use]
+    pub fn decoder(&self) -> &D {
+        &self.decoder
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -14,6 +14,8 @@ mod core;
 mod forward;
 mod intake;
 mod link;
+#[cfg(feature = "nft")]
+pub mod nft;
 mod pace;
 pub mod route;
 #[cfg(feature = "tokio")]
@@ -59,7 +61,7 @@ pub trait Decoder: Send + 'static {
 
     /// A message could not be decoded, or not even be found in its datagram (`bytes` is that, then). It has to be told
     /// to `sink`, now or when what it belongs to has been.
-    fn undecodable(&mut self, bytes: &[u8], error: DecodeError, sink: &mut Sink<'_, Self>) {
+    fn undecodable(&mut self, bytes: &[u8], error: DecodeError, _: Origin, sink: &mut Sink<'_, Self>) {
         sink.undecodable(bytes, error);
     }
 
