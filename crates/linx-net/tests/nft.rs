@@ -56,25 +56,31 @@ fn the_committer_of_a_one_shot_command_is_found() {
     skip_unless!(authors.cache().is_ok(), "the kernel does not tell of executions here");
     let mut monitor = Monitor::builder().netns(&namespace.netns()).subscribe().unwrap();
     let mut queue = Attach::new(authors).unwrap();
-    for table in ["one", "two", "three"] {
+    let tables: Vec<String> = (0..30).map(|number| format!("t{number}")).collect();
+    for table in &tables {
         namespace.exec("nft", &["add", "table", "ip", table]);
         let commit = transaction(&mut monitor);
         let process = Arc::clone(&commit.process);
         queue.push_task(commit, &process, linx_sys::boottime(), Instant::now());
     }
-    for table in ["one", "two", "three"] {
-        let popped = loop {
+    let mut unknown = 0;
+    for table in &tables {
+        let (commit, author) = loop {
             match queue.pop(Instant::now()) {
-                Some(popped) => break popped,
+                Some((commit, author)) => break (commit, author.unwrap()),
                 None => std::thread::sleep(Duration::from_millis(1)),
             }
         };
-        let author = popped.1.unwrap();
-        assert_eq!((author.tid, &author.comm), (popped.0.process.tid, &popped.0.process.comm));
+        assert_eq!((author.tid, &author.comm), (commit.process.tid, &commit.process.comm));
         let words: Vec<_> = author.cmdline.iter().map(|word| String::from_utf8_lossy(word)).collect();
-        assert_eq!(words, ["nft", "add", "table", "ip", table], "{author:?}");
-        assert!(author.pid.is_some() && author.parent.is_some(), "{author:?}");
+        // It may have ended before anybody looked.
+        if words.is_empty() {
+            unknown += 1;
+        } else {
+            assert_eq!(words, ["nft", "add", "table", "ip", table], "{author:?}");
+        }
     }
+    assert!(unknown <= 3, "{unknown} of {} without a command line", tables.len());
 }
 
 #[test]
