@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::encap::Encap;
-use super::route::{ROUTE, RouteAttributes};
+use super::route::{ROUTE, RouteAttributes, RouteFlags};
 use crate::addr;
 use crate::attr::Attr;
 use crate::error::{DecodeError, DecodeErrorKind, Result};
@@ -148,6 +148,21 @@ impl<'a> Iterator for Hops<'a> {
     fn next(&mut self) -> Option<Hop<'a>> {
         if self.rest.is_empty() { None } else { self.parse().ok() }
     }
+}
+
+/// The same hops without what the kernel says of their present state (`RTNH_F_DEAD` and the like).
+pub(super) fn without_state(payload: &[u8]) -> Vec<u8> {
+    const FLAGS_AT: usize = 2;
+    let state = u8::try_from((RouteFlags::STATE & RouteFlags::OF_HOP).bits()).unwrap_or_default();
+    let mut bytes = payload.to_vec();
+    let mut at = 0;
+    while let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk().copied()) {
+        if let Some(flags) = bytes.get_mut(at + FLAGS_AT) {
+            *flags &= !state;
+        }
+        at += usize::from(u16::from_ne_bytes(length)).next_multiple_of(4).max(HOP_LEN);
+    }
+    bytes
 }
 
 /// Checks the payload of `RTA_MULTIPATH`.

@@ -1,6 +1,7 @@
 //! rtnetlink: one kernel object a file. <linux/rtnetlink.h>, rtnetlink(7).
 
 mod address;
+mod again;
 pub mod encap;
 mod fields;
 pub mod filter;

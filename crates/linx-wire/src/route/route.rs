@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::again;
 use super::encap::{Encap, encap_policy};
 use super::fields::{Fields, Source, expires_of, is_field, rta};
 use super::hops::{Hops, METRICS, Metrics, check_hops};
@@ -144,6 +145,20 @@ bitflags::bitflags! {
         const OFFLOAD_FAILED = 0x2000_0000;
         const _ = !0;
     }
+}
+
+impl RouteFlags {
+    /// What the kernel says of the present, and nobody may ask for.
+    pub(super) const STATE: Self = Self::DEAD
+        .union(Self::OFFLOAD)
+        .union(Self::LINKDOWN)
+        .union(Self::UNRESOLVED)
+        .union(Self::TRAP)
+        .union(Self::RT_OFFLOAD)
+        .union(Self::RT_TRAP)
+        .union(Self::OFFLOAD_FAILED);
+    /// `RTNH_F_*`: of the next hop.
+    pub(super) const OF_HOP: Self = Self::from_bits_retain(0xff);
 }
 
 /// A route, borrowed: a checked message and where its attributes are, or an owned route.
@@ -538,64 +553,12 @@ pub trait RouteView: sealed::Parts {
         self.fixed_part().dst_len == 0
     }
 
-    /// The route's message, as a request to make it would have it: the same fields, metrics, hops and what is not
-    /// known.
+    /// A request to make the route, or to delete it: the same fields, metrics, hops and what is not known, without what
+    /// the kernel adds when it lists one. Of a route whose next hop is an object ([`nhid`](Self::nhid)) that is the
+    /// object's own gateway, link and encapsulation; of any, marks of the present such as
+    /// [`LINKDOWN`](RouteFlags::LINKDOWN).
     fn to_request(&self, message_type: u16, flags: MessageFlags) -> Request {
-        let fields = self.fields();
-        let width = addr::address_len(fields.header.family).unwrap_or(0);
-        let mut request = Request::new(message_type, flags).body(&fields.header);
-        for number in [rta::DST, rta::SRC, rta::GATEWAY, rta::PREFSRC] {
-            let length = if width == 0 && number == rta::DST { 4 } else { width };
-            match fields.bytes(number).get(..length) {
-                Some(bytes) if fields.has(number) && length != 0 => {
-                    request = request.attribute(number, bytes);
-                }
-                _ => {}
-            }
-        }
-        for (number, value) in [
-            (rta::IIF, fields.iif),
-            (rta::OIF, fields.oif),
-            (rta::PRIORITY, fields.priority),
-            (rta::TABLE, fields.table),
-            (rta::MARK, fields.mark),
-            (rta::FLOW, fields.flow),
-            (rta::UID, fields.uid),
-            (rta::NH_ID, fields.nhid),
-        ] {
-            if fields.has(number) {
-                request = request.attribute_u32(number, value);
-            }
-        }
-        for (number, value) in [
-            (rta::PREF, fields.pref),
-            (rta::TTL_PROPAGATE, fields.ttl_propagate),
-            (rta::IP_PROTO, fields.ip_proto),
-        ] {
-            if fields.has(number) {
-                request = request.attribute_u8(number, value);
-            }
-        }
-        for (number, value) in [(rta::SPORT, fields.sport), (rta::DPORT, fields.dport)] {
-            if fields.has(number) {
-                request = request.attribute(number, &value.to_be_bytes());
-            }
-        }
-        if fields.has(rta::CACHEINFO) {
-            request = request.attribute(rta::CACHEINFO, zerocopy::IntoBytes::as_bytes(&fields.cacheinfo));
-        }
-        if fields.has(rta::VIA) {
-            let length = fields.gateway_len();
-            let family = if length == 4 { family::INET } else { family::INET6 };
-            let mut via = u16::from(family).to_ne_bytes().to_vec();
-            via.extend_from_slice(fields.bytes(rta::GATEWAY).get(..length).unwrap_or_default());
-            request = request.attribute(rta::VIA, &via);
-        }
-        for attr in Attrs::new(self.rare_bytes()).map_while(Result::ok).filter(|attr| !is_field(attr, width))
-        {
-            request = request.attribute(attr.raw_type, attr.payload);
-        }
-        request
+        again::request(&self.fields(), self.rare_bytes(), message_type, flags)
     }
 }
 
