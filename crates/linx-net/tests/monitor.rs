@@ -634,3 +634,60 @@ fn without_privilege_everything_but_a_large_buffer_works() {
     })
     .unwrap();
 }
+
+/// A namespace that was given by a process ends with it, as far as the monitor is concerned: by its pid, by its file in
+/// `/proc`. What happened before is told first.
+#[test]
+fn a_process_that_ends_ends_the_monitor_that_was_given_by_it() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("process");
+    /// Ended with the test.
+    struct Process(std::process::Child);
+    impl Drop for Process {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+    let held = || {
+        let mut command = std::process::Command::new("ip");
+        Process(command.args(["netns", "exec", namespace.name(), "sleep", "1000"]).spawn().unwrap())
+    };
+    let inside =
+        |pid| Netns::pid(pid).is_ok_and(|netns| netns.cookie().ok() == namespace.netns().cookie().ok());
+    for by_path in [false, true] {
+        let process = held();
+        let pid = process.0.id();
+        linx_test::until("the process to be inside", || inside(pid));
+        let netns =
+            if by_path { Netns::path(format!("/proc/{pid}/ns/net")) } else { Netns::pid(pid) }.unwrap();
+        let mut monitor =
+            Monitor::builder().netns(&netns).supervised(RestartPolicy::default()).subscribe().unwrap();
+        let mut apart = Monitor::builder().netns(&netns).follow(false).subscribe().unwrap();
+        assert!(monitor.recv_timeout(Duration::from_millis(20)).unwrap().is_none());
+        namespace.ip(if by_path { "link set lo down" } else { "link set lo up" });
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut told = 0;
+                loop {
+                    match monitor.recv() {
+                        Ok(_) => told += 1,
+                        Err(error) => return (told, error.kind),
+                    }
+                }
+            });
+            drop(process);
+            let (told, end) = reader.join().unwrap();
+            assert!(told > 0 && end == ErrorKind::NamespaceGone, "{told}, {end:?}");
+        });
+        assert!(wait_readable(monitor.as_fd(), Some(Duration::ZERO)).unwrap());
+        assert_eq!(monitor.try_recv().unwrap_err().kind, ErrorKind::NamespaceGone, "and stays ended");
+        // Who does not follow is not told: the namespace has a name and lives on.
+        while apart.recv_timeout(Duration::from_millis(20)).unwrap().is_some() {}
+        namespace.ip("address add 10.0.0.1/8 dev lo");
+        assert!(apart.recv_timeout(PATIENCE).unwrap().is_some());
+        namespace.ip("address flush dev lo");
+        let gone = Monitor::builder().netns(&netns).subscribe().unwrap_err();
+        assert_eq!(gone.kind, ErrorKind::NamespaceGone, "{gone}");
+    }
+}

@@ -173,6 +173,15 @@ impl Netns {
         }
     }
 
+    /// The process that it was given by; its end can be waited for.
+    #[must_use]
+    pub fn held_process(&self) -> Option<&Pidfd> {
+        match &*self.0 {
+            Source::Process(process) => Some(process),
+            _ => None,
+        }
+    }
+
     /// Whether holding this handle keeps the namespace alive.
     #[must_use]
     pub fn pins(&self) -> bool {

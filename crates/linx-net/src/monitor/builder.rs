@@ -1,9 +1,10 @@
 //! What to monitor, and how.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 
-use linx_sys::{Group, MountWatch, Netns};
+use linx_sys::{Group, MountWatch, Netns, NetnsOrigin, Pidfd};
 
 use super::core::Monitor;
 use super::link::Config;
@@ -70,11 +71,13 @@ impl<D: Decoder> Builder<D> {
         self
     }
 
-    /// Whether the monitor of a namespace that was given by a name or a path ends with `NamespaceGone` when that is
-    /// unmounted. Yes unless told; it costs two descriptors. An open socket keeps a deleted namespace alive, in which
-    /// nothing ever happens again. Who watches many namespaces watches their names once, and calls
+    /// Whether the monitor ends with `NamespaceGone` when that ends by which its namespace was given: a name or a path
+    /// when it is unmounted or becomes another's, a process ([`Netns::pid`], [`Netns::pidfd`] or `/proc/PID/ns/net`)
+    /// when it ends, even if others live in the namespace. Yes unless told; it costs two descriptors. An open socket
+    /// keeps a deleted namespace alive, in which nothing ever happens again. A process that moves to another namespace
+    /// is not followed there. Who watches many namespaces watches their names once, and calls
     /// [`Control::namespace_gone`](super::Control::namespace_gone).
-    pub fn follow_name(mut self, follow: bool) -> Self {
+    pub fn follow(mut self, follow: bool) -> Self {
         self.follow = follow;
         self
     }
@@ -122,29 +125,58 @@ impl<D> fmt::Debug for Builder<D> {
     }
 }
 
-/// The mount that a namespace was named by.
-pub(super) struct Name {
-    pub(super) mounts: MountWatch,
-    path: PathBuf,
-    id: FileId,
+/// What a namespace was given by, watched.
+pub(super) enum Name {
+    Mount { mounts: MountWatch, path: PathBuf, id: FileId },
+    Process(Pidfd),
 }
 
 impl Name {
-    /// `None` where the namespace was not named by a mount.
+    /// `None` where the namespace was given by nothing that can end.
     fn watch(config: &Config) -> Result<Option<Self>> {
-        use linx_sys::NetnsOrigin::{Name, Path};
-        if !matches!(config.netns.origin(), Name(_) | Path(_)) {
-            return Ok(None);
+        if let Some(process) = config.netns.held_process() {
+            return Ok(Some(Self::Process(process.clone())));
+        }
+        let path = match config.netns.origin() {
+            NetnsOrigin::Name(_) => None,
+            NetnsOrigin::Path(path) => Some(path),
+            _ => return Ok(None),
+        };
+        // The socket is opened after this, so it is in the namespace of the process that is held here.
+        if let Some(pid) = path.and_then(pid_of) {
+            return Pidfd::open(pid)
+                .map(|process| Some(Self::Process(process)))
+                .map_err(|error| config.error(error));
         }
         let mounts = MountWatch::new().map_err(|error| config.error(error))?;
         let found = config.netns.file_path().and_then(|path| file_id(&path).map(|id| (path, id)));
-        Ok(found.map(|(path, id)| Self { mounts, path, id }))
+        Ok(found.map(|(path, id)| Self::Mount { mounts, path, id }))
     }
 
     /// Whether it leads where it led.
     pub(super) fn holds(&self) -> bool {
-        // Asked first: a change after the look is seen the next time.
-        let changed = self.mounts.changed().unwrap_or(true);
-        !changed || file_id(&self.path) == Some(self.id)
+        match self {
+            Self::Process(process) => process.is_alive().unwrap_or(true),
+            Self::Mount { mounts, path, id } => {
+                // Asked first: a change after the look is seen the next time.
+                let changed = mounts.changed().unwrap_or(true);
+                !changed || file_id(path) == Some(*id)
+            }
+        }
     }
+}
+
+/// Readable when it may have ended.
+impl AsFd for Name {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Mount { mounts, .. } => mounts.as_fd(),
+            Self::Process(process) => process.as_fd(),
+        }
+    }
+}
+
+/// The process whose namespace file this is.
+fn pid_of(path: &Path) -> Option<u32> {
+    path.to_str()?.strip_prefix("/proc/")?.strip_suffix("/ns/net")?.parse().ok()
 }

@@ -127,7 +127,7 @@ impl<D: Decoder> Monitor<D> {
         poll.add(&wake, WAKE).map_err(|error| config.error(error))?;
         poll.add(&socket, SOCKET).map_err(|error| config.error(error))?;
         if let Some(name) = &name {
-            poll.add(&name.mounts, NAME).map_err(|error| config.error(error))?;
+            poll.add(name, NAME).map_err(|error| config.error(error))?;
             // The name may have gone, or have become another's, before the watch stood.
             if !name.holds() {
                 return Err(config.failed(ErrorKind::NamespaceGone));

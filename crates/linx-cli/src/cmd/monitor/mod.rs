@@ -29,7 +29,7 @@ use crate::units::{self, show_duration};
 use source::{Ended, Source};
 use tail::{Item, Tail};
 
-/// Tokens of what is waited for; those of namespaces follow, two for each: its monitor, its process.
+/// Tokens of what is waited for; those of namespaces follow.
 const INTERRUPT: u64 = 0;
 const NAMESPACES: u64 = 1;
 const OUTPUT: u64 = 2;
@@ -112,7 +112,7 @@ impl Session {
         let mut budget = Budget::of_machine();
         let each = budget.each(wish.rcvbuf, places.len());
         let mut sources = BTreeMap::new();
-        for (token, place) in (FIRST..).step_by(2).zip(places) {
+        for (token, place) in (FIRST..).zip(places) {
             let source = match Source::open(place, &wish.query.kinds(), each, !global.all_netns) {
                 Ok(source) => source,
                 // Gone since it was found: the watcher would tell the same.
@@ -148,10 +148,10 @@ impl Session {
         }
         let mut printer = Printer::new(Layout { live: true, ..Layout::new(global) }, machine)?;
         for (token, source) in &sources {
-            watch(&poll, *token, source)?;
+            poll.add(source, *token)?;
             printer.make_room(&source.place);
         }
-        let next_token = sources.keys().next_back().map_or(FIRST, |last| last + 2);
+        let next_token = sources.keys().next_back().map_or(FIRST, |last| last + 1);
         let tail = Tail::new(printer, queue, &wish.query, wish.family, count);
         let began = Instant::now();
         Ok(Self {
@@ -258,20 +258,16 @@ impl Session {
 
     /// Takes what a namespace has to tell.
     fn turn(&mut self, token: u64) -> Outcome<usize> {
-        let Some(source) = self.sources.get_mut(&(token & !1)) else { return Ok(0) };
-        if token & 1 == 1 {
-            // The process that it was named by has ended.
-            if let Some(process) = source.process() {
-                self.poll.remove(process)?;
-            }
-            self.tail.queue.push(Item::Gone(token & !1), None, Instant::now());
-            return Ok(0);
-        }
+        let Some(source) = self.sources.get_mut(&token) else { return Ok(0) };
         let tail = &mut self.tail;
         match source.turn(SHARE, |place, links, turn| tail.take(token, place, links, turn)) {
             Ok(taken) => Ok(taken),
             Err(Ended::Gone) => {
-                tail.queue.push(Item::Gone(token), None, Instant::now());
+                // Its descriptor is readable for ever.
+                if source.set_gone() {
+                    self.poll.remove(&*source)?;
+                    tail.queue.push(Item::Gone(token), None, Instant::now());
+                }
                 Ok(0)
             }
             Err(Ended::Failed(failure)) => Err(failure),
@@ -317,8 +313,10 @@ impl Session {
 
     /// A namespace is gone.
     fn leave(&mut self, token: u64) -> Outcome {
-        let Some(source) = self.sources.remove(&token) else { return Ok(()) };
-        self.poll.remove(&source)?;
+        let Some(mut source) = self.sources.remove(&token) else { return Ok(()) };
+        if source.set_gone() {
+            self.poll.remove(&source)?;
+        }
         if source.is_incomplete() {
             self.one_less();
         }
@@ -376,8 +374,8 @@ impl Session {
         };
         self.budget.take(source.rcvbuf());
         let token = self.next_token;
-        self.next_token += 2;
-        watch(&self.poll, token, &source)?;
+        self.next_token += 1;
+        self.poll.add(&source, token)?;
         self.tail.printer.netns(&source.place, Op::New, Sign::Plus);
         self.sources.insert(token, source);
         self.begin(token)
@@ -408,15 +406,6 @@ impl Session {
             }
         }
     }
-}
-
-/// Waits for a namespace, and for the process that it was named by.
-fn watch(poll: &PollSet, token: u64, source: &Source) -> Outcome {
-    poll.add(source, token)?;
-    if let Some(process) = source.process() {
-        poll.add(process, token | 1)?;
-    }
-    Ok(())
 }
 
 /// A link that is named must be in one of the namespaces at least.

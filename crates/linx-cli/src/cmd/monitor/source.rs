@@ -7,9 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use linx::monitor::{Barrier, RestartPolicy};
 use linx::route::{EventRef, Monitor, Notice, NoticeRef};
 use linx::{ErrorKind, Kind, ObjectRef, Operation};
-use linx_sys::{NetnsOrigin, Pidfd};
 
-use crate::error::{Failure, Outcome};
+use crate::error::Failure;
 use crate::filter::Links;
 use crate::object::Object;
 use crate::place::Place;
@@ -32,8 +31,8 @@ pub(super) struct Source {
     pub(super) links: Links,
     monitor: Monitor,
     phase: Phase,
-    /// The process that the namespace was named by.
-    process: Option<Pidfd>,
+    /// It was said that the namespace is gone.
+    is_gone: bool,
 }
 
 /// What a turn brought.
@@ -65,15 +64,14 @@ impl Source {
         if !kinds.contains(&Kind::Link) {
             kinds.push(Kind::Link);
         }
-        let process = if follow { process_of(&place)? } else { None };
         let monitor = Monitor::builder()
             .netns(&place.netns)
             .kinds(&kinds)
             .rcvbuf(rcvbuf)
-            .follow_name(follow)
+            .follow(follow)
             .supervised(RestartPolicy::default())
             .subscribe()?;
-        Ok(Self { place, links: Links::default(), monitor, phase: Phase::Live, process })
+        Ok(Self { place, links: Links::default(), monitor, phase: Phase::Live, is_gone: false })
     }
 
     /// Effective size of the receive buffer, bytes.
@@ -86,9 +84,9 @@ impl Source {
         self.monitor.deadline()
     }
 
-    /// The process whose end is the namespace's, as far as the user is concerned.
-    pub(super) fn process(&self) -> Option<&Pidfd> {
-        self.process.as_ref()
+    /// Remembers that the namespace is gone; false when that was known.
+    pub(super) fn set_gone(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_gone, true)
     }
 
     /// Drops what happened so far: the snapshot that begins now has it.
@@ -171,27 +169,6 @@ impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         if failure.is_gone() { Self::Gone } else { Self::Failed(failure) }
     }
-}
-
-/// The process that a namespace was named by, by its pid or its file in `/proc`.
-fn process_of(place: &Place) -> Outcome<Option<Pidfd>> {
-    let pid = match place.netns.origin() {
-        NetnsOrigin::Process(pid) => pid,
-        NetnsOrigin::Path(path) => {
-            let text = path.to_str().and_then(|path| path.strip_prefix("/proc/")?.strip_suffix("/ns/net"));
-            match text.and_then(|pid| pid.parse().ok()) {
-                Some(pid) => pid,
-                None => return Ok(None),
-            }
-        }
-        _ => return Ok(None),
-    };
-    let process = Pidfd::open(pid)?;
-    // The process that has the pid now is the one that led here, if it still leads here.
-    if place.netns.cookie()? != place.cookie {
-        return Err(Failure::system(format!("no process {pid}")));
-    }
-    Ok(Some(process))
 }
 
 impl AsFd for Source {
