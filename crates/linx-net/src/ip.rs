@@ -59,6 +59,17 @@ impl Text {
         self.push_ascii(decimals(number, &mut digits));
     }
 
+    /// Adds the last `N` digits of a number.
+    #[inline]
+    pub(crate) fn push_digits<const N: usize>(&mut self, mut number: u32) {
+        let mut digits = [0; N];
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        self.push_ascii(&digits);
+    }
+
     #[inline(always)]
     fn push_ascii(&mut self, ascii: &[u8]) {
         let start = usize::from(self.length);

@@ -1,6 +1,6 @@
 //! What was resolved lately, for the hot path. Answers stay only as long as they are checked.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -37,7 +37,7 @@ struct Entry {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Memo(RwLock<HashMap<(u64, u32), Entry>>);
+pub(super) struct Memo(RwLock<BTreeMap<(u64, u32), Entry>>);
 
 impl Memo {
     pub(super) fn recall(&self, key: (u64, u32), seen: Duration, procfs: &Procfs) -> Option<Arc<Author>> {

@@ -7,10 +7,11 @@ use linx_wire::Kind;
 use linx_wire::route::ObjectRef;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::Body;
 use super::fields::Hex;
+use super::time::Moments;
 use super::ways::{Shared, Ways};
 use super::write::{append, append_number, append_string, pretty};
-use super::{Body, rfc3339};
 use crate::author::Container;
 use crate::ip::Text;
 use crate::key::Key;
@@ -283,6 +284,7 @@ pub struct Records {
     pretty: bool,
     /// The time that was written last: of a list, many lines have the same.
     time: Option<(SystemTime, Text)>,
+    moments: Moments,
     /// The key that was written last.
     key: String,
     ways: Ways,
@@ -298,7 +300,14 @@ impl Records {
     /// A stream that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self { seq: 0, pretty: false, time: None, key: String::new(), ways: Ways::default() }
+        Self {
+            seq: 0,
+            pretty: false,
+            time: None,
+            moments: Moments::default(),
+            key: String::new(),
+            ways: Ways::default(),
+        }
     }
 
     /// Each object over several lines (`-p`), or on one line again.
@@ -450,7 +459,7 @@ impl Records {
         out.extend_from_slice(b",\"time\":\"");
         let text = match self.time {
             Some((known, text)) if known == time => text,
-            _ => self.time.insert((time, rfc3339(time))).1,
+            _ => self.time.insert((time, self.moments.text(time))).1,
         };
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

@@ -7,24 +7,47 @@ use crate::ip::Text;
 /// `2026-11-21T13:02:11.342120007Z`. Times before 1970 print as 1970, those after 9999 as its end.
 #[must_use]
 pub fn rfc3339(time: SystemTime) -> Text {
+    Moments::default().text(time)
+}
+
+/// Writes times one after the other: most are in the second of the one before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moments {
+    /// The second that was written last, and its text up to the point.
+    second: Option<(u64, Text)>,
+}
+
+impl Moments {
+    /// As [`rfc3339`].
+    #[inline]
+    pub(super) fn text(&mut self, time: SystemTime) -> Text {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let mut text = match &self.second {
+            Some((second, text)) if *second == since.as_secs() => *text,
+            _ => self.second.insert((since.as_secs(), second(since.as_secs()))).1,
+        };
+        text.push_digits::<9>(since.subsec_nanos());
+        text.push(b'Z');
+        text
+    }
+}
+
+/// `2026-11-21T13:02:11.`
+fn second(seconds: u64) -> Text {
     /// The last second of the year 9999.
     const LAST: u64 = 253_402_300_799;
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let seconds = since.as_secs().min(LAST);
+    let seconds = seconds.min(LAST);
     let (year, month, day) = civil(seconds / 86_400);
     let of_day = seconds % 86_400;
     let mut text = Text::new();
-    let mut part = |number: u64, digits: u32, after: u8| {
-        (0..digits).rev().for_each(|power| text.push(b'0' + (number / 10u64.pow(power) % 10) as u8));
-        text.push(after);
-    };
-    part(year, 4, b'-');
-    part(month, 2, b'-');
-    part(day, 2, b'T');
-    part(of_day / 3600, 2, b':');
-    part(of_day / 60 % 60, 2, b':');
-    part(of_day % 60, 2, b'.');
-    part(since.subsec_nanos().into(), 9, b'Z');
+    text.push_digits::<4>(year as u32);
+    for (before, number) in
+        [(b'-', month), (b'-', day), (b'T', of_day / 3600), (b':', of_day / 60 % 60), (b':', of_day % 60)]
+    {
+        text.push(before);
+        text.push_digits::<2>(number as u32);
+    }
+    text.push(b'.');
     text
 }
 
