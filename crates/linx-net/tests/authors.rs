@@ -587,3 +587,33 @@ fn the_threads_keep_the_capabilities_that_they_are_told_to() {
     }
     assert_eq!(linx_sys::Capabilities::current().unwrap(), mine);
 }
+
+/// Who hears executions runs before others, and gives up the capability for that only when it does.
+#[test]
+fn who_hears_executions_is_in_a_hurry() {
+    let _alone = alone();
+    if let Err(why) = std::thread::spawn(linx_sys::hurry_this_thread).join().unwrap() {
+        eprintln!("SKIPPED: {why}");
+        return;
+    }
+    let authors = Authors::start_keeping(&[linx_sys::Capability::SYS_PTRACE]).unwrap();
+    if let Err(why) = authors.cache() {
+        eprintln!("SKIPPED: no execution cache: {why}");
+        return;
+    }
+    const SCHED_RR: &str = "2";
+    let policies = |name: &str| {
+        let mut policies = Vec::new();
+        for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The fields behind the name, which may hold anything; the policy is the 41st.
+            let Some((before, fields)) = stat.rsplit_once(") ") else { continue };
+            if before.ends_with(name) {
+                policies.extend(fields.split(' ').nth(38).map(str::to_owned));
+            }
+        }
+        policies
+    };
+    linx_test::until("a real-time thread", || policies("(linx-executions") == [SCHED_RR]);
+    assert_eq!(policies("(linx-authors"), ["0"]);
+}

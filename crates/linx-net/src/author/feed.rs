@@ -91,11 +91,12 @@ impl Feed {
             procfs: Arc::clone(procfs),
             memo: Arc::clone(memo),
             unread: linx_sys::processes()?,
+            keep,
         };
         let thread = std::thread::Builder::new()
             .name("linx-executions".into())
             .spawn(move || {
-                super::give_up_all_but(keep.as_deref());
+                worker.give_up(&[Capability::SYS_NICE, Capability::SETPCAP]);
                 worker.run();
             })
             .map_err(|e| linx_sys::Error::io("start a thread", &e))?;
@@ -125,6 +126,8 @@ struct Worker {
     memo: Arc<Memo>,
     /// Processes that were there before, to be read when nothing else is to be done.
     unread: Vec<u32>,
+    /// The capabilities to keep; all if it was not told.
+    keep: Option<Arc<[Capability]>>,
 }
 
 impl Worker {
@@ -149,6 +152,7 @@ impl Worker {
                 // command line.
                 let _ = linx_sys::hurry_this_thread();
                 in_a_hurry = true;
+                self.give_up(&[]);
             }
             let fds = [self.connector.as_fd(), self.bell.wake.as_fd()];
             if linx_sys::first_readable(&fds, None).is_err() {
@@ -158,6 +162,12 @@ impl Worker {
         // Waiters see `stop`, or get on without.
         self.bell.stop.store(true, std::sync::atomic::Ordering::Release);
         self.bell.memory.publish(Duration::MAX);
+    }
+
+    /// Gives up what it was not told to keep, but for what it still needs `yet`.
+    fn give_up(&self, yet: &[Capability]) {
+        let keep = self.keep.as_deref().map(|keep| [keep, yet].concat());
+        super::give_up_all_but(keep.as_deref());
     }
 
     /// Hears all that is queued.

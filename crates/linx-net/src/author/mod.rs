@@ -210,7 +210,7 @@ impl Authors {
     }
 
     /// As [`start`](Self::start), but its threads give up every capability except those in `keep` before they do
-    /// anything. To read of other users' processes takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, of the sockets of
+    /// anything, CAP_SYS_NICE as soon as the one that hears of executions has its priority. To read of other users' processes takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, of the sockets of
     /// other namespaces CAP_SYS_ADMIN. The calling thread keeps its own.
     ///
     /// # Errors
