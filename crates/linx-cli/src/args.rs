@@ -96,7 +96,7 @@ pub(crate) struct Global {
     /// One JSON object a line
     #[arg(short = 'j', long)]
     pub(crate) json: bool,
-    /// JSON over several lines
+    /// JSON over several lines; not with -o
     #[arg(short = 'p', long)]
     pub(crate) pretty: bool,
     /// Date and time in front of lines for people
@@ -105,7 +105,7 @@ pub(crate) struct Global {
     /// The same, shorter: [2026-11-21T14:02:11.340]
     #[arg(long)]
     pub(crate) tshort: bool,
-    /// One line an object, also where details would take several
+    /// One line an object, whatever the details: the form of every line but those of -p
     #[arg(short = 'o', long)]
     pub(crate) oneline: bool,
     /// Details
@@ -166,6 +166,11 @@ impl Global {
     pub(crate) fn is_json(&self) -> bool {
         self.json || self.pretty
     }
+
+    /// Whether JSON takes several lines an object.
+    pub(crate) fn is_pretty(&self) -> bool {
+        self.pretty && !self.oneline
+    }
 }
 
 /// An address family.
@@ -206,7 +211,8 @@ pub(crate) struct List {
     /// link, address, route, neigh, rule, nexthop, nsid or all; then filters; or: route get ADDRESS …
     #[arg(value_name = "OBJECT|FILTER")]
     pub(crate) words: Vec<OsString>,
-    /// Also what is hidden otherwise: all tables, NOARP and proxy neighbours, bridge forwarding entries
+    /// Also what is hidden otherwise: all tables, NOARP and proxy neighbours, bridge forwarding entries, rules of
+    /// multicast routing
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]

@@ -232,6 +232,10 @@ fn lines_for_people_and_every_line_of_json_is_in_the_schema() {
     assert!(human.lines().iter().any(|line| line.starts_with("nexthop  ")), "{human:?}");
     let pretty = words(&format!("-n {name} -p list link dev lo")).ok();
     assert!(pretty.text().starts_with("{\n  \"schema\": 1,\n"), "{pretty:?}");
+    for line in ["-p -o list link dev lo", "-o -j list link dev lo", "-o list link dev lo", "-o -p netns"] {
+        let ran = words(&format!("-n {name} {line}")).ok();
+        assert_eq!(ran.lines().len(), 1, "{line}: {ran:?}");
+    }
     let colored = words(&format!("-n {name} -c list addr dev ve0")).ok();
     assert!(colored.text().contains("\x1b["), "{colored:?}");
     assert!(!words(&format!("-n {name} list addr dev ve0")).ok().text().contains('\x1b'));

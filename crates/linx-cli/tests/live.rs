@@ -13,7 +13,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Running, linx, run};
+use common::{Running, linx, run, words};
 use linx_test::{Namespace, Step, Storm, is_root, skip_unless};
 use serde_json::Value;
 
@@ -312,6 +312,38 @@ fn a_process_that_ends_takes_its_namespace_with_it() {
     let ended = running.end();
     assert_eq!(ended.status, Some(2), "{ended:?}");
     assert!(ended.stderr[0].ends_with("nothing is left to monitor"), "{ended:?}");
+}
+
+/// Rules of multicast routing have tables of their own: lists hide them unless asked, as `ip rule` does; a monitor shows
+/// them, before and after its snapshot, as `ip monitor` does.
+#[test]
+fn rules_of_multicast_routing_are_hidden_in_lists_alone() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-mrule");
+    let name = namespace.name();
+    let made = namespace.try_ip("mrule add priority 777 iif lo table 9");
+    skip_unless!(made.is_ok(), "no rules of multicast routing: {made:?}");
+    let rules = |args: &str| {
+        let ran = words(&format!("-n {name} -j {args}")).ok();
+        let lines = ran.json().into_iter().filter(|line| line["kind"] == "rule");
+        let families = lines.map(|line| line["rule"]["family"].as_str().unwrap().to_owned());
+        families.collect::<BTreeSet<String>>()
+    };
+    let usual = BTreeSet::from(["inet".to_owned(), "inet6".to_owned()]);
+    let all: BTreeSet<String> = ["inet", "inet6", "ip6mr", "ipmr"].map(str::to_owned).into();
+    assert_eq!(rules("list rule"), usual);
+    assert_eq!(rules("list all"), usual);
+    assert_eq!(rules("-4 list rule --all"), BTreeSet::from(["inet".to_owned()]));
+    // A kernel may lack those of IPv6.
+    let listed = rules("list rule --all");
+    assert!(listed.is_subset(&all) && listed.contains("ipmr"), "{listed:?}");
+    let mut running = monitor(&namespace, "rule");
+    let snapshot = running.seen.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let snapshot = snapshot.filter_map(|line| Some(line["rule"]["family"].as_str()?.to_owned()));
+    assert_eq!(snapshot.collect::<BTreeSet<_>>(), listed);
+    namespace.ip("mrule del priority 777");
+    let gone = running.find_json(|line| line["op"] == "del");
+    assert_eq!((&gone["rule"]["family"], &gone["rule"]["priority"]), (&"ipmr".into(), &777.into()));
 }
 
 #[test]

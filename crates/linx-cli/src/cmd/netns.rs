@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global) -> Outcome {
     }
     let mut output = Output::stdout()?;
     if global.is_json() {
-        json(&shown, global.pretty, &mut output)?;
+        json(&shown, global.is_pretty(), &mut output)?;
     } else {
         table(&shown, &mut output);
     }

@@ -41,7 +41,7 @@ impl Layout {
     pub(crate) fn new(global: &Global) -> Self {
         Self {
             json: global.is_json(),
-            pretty: global.pretty,
+            pretty: global.is_pretty(),
             details: global.details,
             volatile: global.statistics > 0,
             paint: Paint::choose(global.color),
