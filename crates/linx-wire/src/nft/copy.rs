@@ -5,9 +5,9 @@
 use super::header::NfGenMsg;
 use super::{
     ChainRef, ChainView, ElementsRef, ElementsView, FlowtableRef, FlowtableView, RuleRef, RuleView, SetFlags,
-    SetRef, SetView, StatefulObjectRef, StatefulObjectView, TableRef, TableView,
+    SetRef, SetView, StatefulObjectRef, StatefulObjectView, TableRef, TableView, object_type,
 };
-use crate::attr::Attrs;
+use crate::attr::{Attrs, NESTED};
 use crate::emit::Request;
 use crate::header::MessageFlags;
 use crate::name::Name;
@@ -118,9 +118,17 @@ impl ElementsRef<'_> {
 impl StatefulObjectRef<'_> {
     /// The request that makes it again.
     pub fn to_request(self) -> Request {
-        keep(new(nft::NEWOBJ, self.header()), self.attributes().as_bytes(), |number| {
-            ![5, 6].contains(&number)
-        })
+        let is_tunnel = self.object_type() == object_type::TUNNEL;
+        let mut request = new(nft::NEWOBJ, self.header());
+        let mut attrs = self.attributes().attrs();
+        while let Some(attr) = attrs.step() {
+            request = match attr.number() {
+                5 | 6 => request,
+                4 if is_tunnel => request.nest(attr.raw_type, |data| tunnel(data, attr.payload)),
+                _ => request.attribute(attr.raw_type, attr.payload),
+            };
+        }
+        request
     }
 }
 
@@ -196,7 +204,7 @@ fn by_number(mut request: Request, data: &[u8], set: u16, id: u16, renames: &Ren
     request
 }
 
-// Three expressions are refused as the kernel itself sends them.
+// Three expressions and an object are refused as the kernel itself sends them.
 
 /// Copies attributes, of these numbers only those that are not 0.
 fn keep_but(request: Request, data: &[u8], zero: &[u16]) -> Request {
@@ -230,6 +238,25 @@ fn dynset(mut request: Request, data: &[u8], renames: &Renames) -> Request {
             (1, Some(id), _) => request.attribute_name(1, ANY_SET).attribute_be32(2, id),
             (6, ..) if attr.payload.iter().all(|byte| *byte == 0) => request,
             (9, _, Some(flags)) if list => request.attribute_be32(9, flags | DYNSET_EXPRESSIONS),
+            _ => request.attribute(attr.raw_type, attr.payload),
+        };
+    }
+    request
+}
+
+/// Copies the data of a tunnel object, whose GENEVE options are sent without `NLA_F_NESTED`, and taken only with it.
+fn tunnel(mut request: Request, data: &[u8]) -> Request {
+    let mut attrs = Attrs::new(data);
+    while let Some(attr) = attrs.step() {
+        request = match attr.number() {
+            9 => request.nest(attr.raw_type, |mut options| {
+                let mut attrs = Attrs::new(attr.payload);
+                while let Some(attr) = attrs.step() {
+                    let flag = if attr.number() == 3 { NESTED } else { 0 };
+                    options = options.attribute(attr.raw_type | flag, attr.payload);
+                }
+                options
+            }),
             _ => request.attribute(attr.raw_type, attr.payload),
         };
     }
