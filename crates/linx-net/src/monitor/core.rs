@@ -166,7 +166,9 @@ impl<D: Decoder> Monitor<D> {
     /// [supervised](super::Builder::supervised). Asking again gives the same answer.
     pub fn recv(&mut self) -> Result<NoticeOf<D>> {
         loop {
-            if let Some(notice) = self.recv_within(None)? {
+            self.fill(None, &mut None)?;
+            if let Some(notice) = self.pop() {
+                self.ring();
                 return Ok(notice);
             }
         }
@@ -288,21 +290,32 @@ impl<D: Decoder> Monitor<D> {
     }
 
     /// The next notice, at most `timeout` from when nothing was there.
+    #[inline]
     pub(super) fn recv_within(&mut self, timeout: Option<Duration>) -> Result<Option<NoticeOf<D>>> {
         let mut end = None;
         loop {
-            self.check()?;
-            if let Some(notice) = self.pop() {
+            let more = self.fill(timeout, &mut end)?;
+            let notice = self.pop();
+            if notice.is_some() || !more {
                 self.ring();
-                return Ok(Some(notice));
+                return Ok(notice);
+            }
+        }
+    }
+
+    /// Waits until something is queued here; false when the time is over. Notices are large: none passes through here.
+    fn fill(&mut self, timeout: Option<Duration>, end: &mut Option<Instant>) -> Result<bool> {
+        loop {
+            self.check()?;
+            if !self.queue.is_empty() {
+                return Ok(true);
             }
             match self.pull()? {
                 Pull::Datagram(length, nsid) => self.decode(length, nsid, 0),
                 Pull::Queued => {}
                 Pull::Empty => {
-                    if !self.wait(timeout, &mut end)? {
-                        self.ring();
-                        return Ok(None);
+                    if !self.wait(timeout, end)? {
+                        return Ok(false);
                     }
                 }
             }

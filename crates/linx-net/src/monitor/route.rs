@@ -149,8 +149,11 @@ impl Decoder for Objects {
         origin: Origin,
         sink: &mut Sink<'_, Self>,
     ) -> Result<(), DecodeError> {
-        match EventRef::decode(message, origin)? {
-            Some(event) => sink.event(event.to_owned()),
+        let (header, Origin { netns, nsid, time }) = (message.header, origin);
+        match Object::decode(header.message_type, message.payload)? {
+            Some((op, object)) => {
+                sink.event(Event { op, object, portid: header.portid, netns, nsid, time });
+            }
             None => sink.unknown(message, origin),
         }
         Ok(())

@@ -198,7 +198,21 @@ impl Object {
     ///
     /// # Errors
     /// The first fault, with its offset into the payload and its attribute path.
+    #[inline]
     pub fn decode(message_type: u16, payload: &[u8]) -> Result<Option<(Operation, Self)>> {
+        // Of routes come so many that they are decoded where they are kept.
+        let operation = match message_type {
+            <Route as Decode>::NEW => Operation::New,
+            <Route as Decode>::DEL => Operation::Del,
+            _ => return Self::decode_other(message_type, payload),
+        };
+        match Route::decode(payload) {
+            Ok(route) => Ok(Some((operation, Self::Route(route)))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn decode_other(message_type: u16, payload: &[u8]) -> Result<Option<(Operation, Self)>> {
         let decoded = ObjectRef::decode(message_type, payload)?;
         Ok(decoded.map(|(operation, object)| (operation, object.to_owned())))
     }
