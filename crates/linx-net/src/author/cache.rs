@@ -13,6 +13,8 @@ use super::procfs::Facts;
 
 /// How long an ended process is remembered: a monitor whose reader lags this much still finds its authors.
 pub(super) const KEPT: Duration = Duration::from_secs(60);
+/// How long after it was sent a change is seen, normally at most.
+const LAG: Duration = Duration::from_secs(5);
 /// Executions remembered at once.
 pub(super) const LIMIT_ENTRIES: usize = 16_384;
 /// Memory for them, bytes: at most this, whatever is executed.
@@ -54,6 +56,8 @@ pub(super) struct Executions {
     ended: VecDeque<u64>,
     bytes: usize,
     next_id: u64,
+    /// When executions were lost last.
+    gap: Option<Duration>,
 }
 
 impl Executions {
@@ -153,6 +157,24 @@ impl Executions {
     /// that it was then. Several: which one it was cannot be told.
     pub(super) fn with_own_pid(&self, own_pid: u32, seen: Duration) -> Vec<Execution> {
         self.at(self.by_own_pid.get(&own_pid), seen)
+    }
+
+    /// Whether executions shortly before `seen` were lost.
+    pub(super) fn has_gap(&self, seen: Duration) -> bool {
+        self.gap.is_some_and(|gap| seen <= gap + LAG)
+    }
+
+    /// Whether an image that may have acted shortly before `seen` ended before anything could be read of it: it may have
+    /// had any pid in a pid namespace of its own.
+    pub(super) fn has_unread(&self, seen: Duration) -> bool {
+        let is_near = |end: Duration| seen <= end + LAG;
+        self.by_id.values().any(|e| e.facts.is_none() && e.executed <= seen && e.ended.is_none_or(is_near))
+    }
+
+    /// Executions up to now were lost.
+    pub(super) fn lost(&mut self, now: Duration) {
+        self.gap = Some(now);
+        self.forget_running();
     }
 
     /// The processes that had `pid` at about `seen`.
@@ -340,7 +362,9 @@ mod tests {
         cache.insert(7, at(10), Some(facts(7, 10, "ip")));
         cache.exited(7, at(11));
         cache.insert(8, at(10), Some(facts(8, 10, "sh")));
-        cache.forget_running();
+        assert!(!cache.has_gap(at(12)) && !cache.has_unread(at(12)));
+        cache.lost(at(12));
+        assert!(cache.has_gap(at(12)) && !cache.has_gap(at(13) + LAG));
         assert!(cache.with_own_pid(8, at(12)).is_empty());
         assert_eq!(comms(&cache.with_own_pid(7, at(11))), ["ip"]);
         assert!(cache.with_own_pid(7, at(12)).is_empty());

@@ -47,24 +47,25 @@ pub(super) struct Bell {
 }
 
 impl Bell {
-    /// Waits until all executions up to `seen` have been heard, at most `patience`.
-    pub(super) fn catch_up(&self, seen: Duration, patience: Duration) {
+    /// Waits until all executions up to `seen` have been heard, at most `patience`; whether they have.
+    pub(super) fn catch_up(&self, seen: Duration, patience: Duration) -> bool {
         let end = Instant::now() + patience;
         let lock = || self.memory.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_stopped = || self.stop.load(std::sync::atomic::Ordering::Acquire);
         let mut heard = lock();
-        if *heard >= seen {
-            return;
+        if *heard < seen {
+            self.wake.wake();
         }
-        self.wake.wake();
         while *heard < seen {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stop.load(std::sync::atomic::Ordering::Acquire) {
-                return;
+            if left.is_zero() || has_stopped() {
+                return false;
             }
             let (guard, _) =
                 self.memory.progress.wait_timeout(heard, left).unwrap_or_else(PoisonError::into_inner);
             heard = guard;
         }
+        !has_stopped()
     }
 }
 
@@ -179,7 +180,7 @@ impl Worker {
                 Ok(None) => return Ok(()),
                 Ok(Some(notice)) => self.hear(notice.event, notice.time + asleep),
                 Err(e) if e.is_nobufs() => {
-                    self.with(Executions::forget_running);
+                    self.with(|executions| executions.lost(linx_sys::boottime()));
                     self.unread = linx_sys::processes().unwrap_or_default();
                 }
                 Err(e) => return Err(e),

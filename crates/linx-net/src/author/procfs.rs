@@ -228,9 +228,8 @@ fn is_descriptor(directory: &ProcDir, descriptor: u32, socket: u64) -> bool {
 pub(super) struct Nested {
     pub(super) pid: u32,
     pub(super) own_pid: u32,
+    /// Inode of its network namespace; `None` for another user's process.
     pub(super) netns: Option<u64>,
-    /// Inode of its pid namespace; `None` for another user's process.
-    pub(super) pid_namespace: Option<u64>,
 }
 
 /// The processes in other pid namespaces than this process's.
@@ -240,14 +239,12 @@ pub(super) fn nested() -> Vec<Nested> {
     let one = |pid| {
         let directory = ProcDir::open(pid).ok()?;
         // Another user's namespaces cannot be read, but how deep they are nested can.
-        let link = directory.link("ns/pid").ok();
-        if link.as_ref() == Some(&own) {
+        if directory.link("ns/pid").ok().as_ref() == Some(&own) {
             return None;
         }
-        let pid_namespace = link.and_then(|link| parse::inode(&link, "pid"));
         let status = parse::status(&directory.read("status", FILE_BYTES).ok()?)?;
         let own_pid = status.own_pid;
-        status.is_nested.then(|| Nested { pid, own_pid, netns: netns(&directory), pid_namespace })
+        status.is_nested.then(|| Nested { pid, own_pid, netns: netns(&directory) })
     };
     linx_sys::processes().unwrap_or_default().into_iter().filter_map(one).collect()
 }

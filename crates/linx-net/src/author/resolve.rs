@@ -23,6 +23,8 @@ const FRESH: Duration = Duration::from_secs(5);
 const NESTED_AGE: Duration = Duration::from_secs(1);
 /// Looks at who holds a socket, before several holders count as several.
 const LOOKS: u32 = 3;
+/// Milliseconds that a one-shot command is given to end after its change.
+const MOMENTS: u32 = 10;
 /// Namespaces whose inode is remembered.
 const INODES: usize = 4096;
 /// Where the answers about tasks are remembered: no namespace's cookie is this.
@@ -56,6 +58,18 @@ struct Candidate {
     /// It executed something else after the event was seen.
     is_replaced: bool,
 }
+
+/// What speaks for a process beside its pid.
+enum Borne {
+    No,
+    /// It has ended, as who made a change and closed its socket may well have.
+    ByItsEnd,
+    /// The socket is open, and nobody else can be the one who has it.
+    BySocket(u64),
+}
+
+/// Instead of a descriptor that cannot be seen: it holds for the moment, and is found anew after that.
+const UNREADABLE: u32 = u32::MAX;
 
 enum Holder {
     One(Box<Facts>, u32),
@@ -95,8 +109,8 @@ impl Core {
         }
         // Before anything else: a one-shot command is gone the next moment.
         let early = if self.is_initial { self.procfs.now(portid) } else { None };
-        self.catch_up(seen);
-        let found = self.find(netns, cookie, portid, seen, early);
+        let is_counted = self.catch_up(seen) && !self.heard(|executions| executions.has_gap(seen));
+        let found = self.find(netns, cookie, portid, seen, early, is_counted);
         let Some((facts, proof)) = found else {
             let author = Arc::new(Author::of_portid(portid));
             self.memo.keep((cookie, portid), &author, None, seen);
@@ -109,10 +123,9 @@ impl Core {
         author
     }
 
-    fn catch_up(&self, seen: Duration) {
-        if let Some(bell) = self.bell.get() {
-            bell.catch_up(seen, CATCH_UP);
-        }
+    /// Whether all executions up to the event have been heard.
+    fn catch_up(&self, seen: Duration) -> bool {
+        self.bell.get().is_some_and(|bell| bell.catch_up(seen, CATCH_UP))
     }
 
     /// The process, and what that stands on; `None` where the answer does not hold for later events.
@@ -123,6 +136,7 @@ impl Core {
         portid: u32,
         seen: Duration,
         early: Option<Facts>,
+        is_counted: bool,
     ) -> Option<(Arc<Facts>, Option<Proof>)> {
         let place = self.inode_of(netns, cookie);
         let socket =
@@ -144,7 +158,44 @@ impl Core {
         }
         let chosen = self.choose(self.candidates(portid, seen, early)?, place, seen)?;
         let proof = Proof { pid: chosen.facts.pid, start: chosen.facts.stat.start, socket: None };
-        Some((chosen.facts, (!chosen.is_replaced).then_some(proof)))
+        // One of another pid namespace that is gone may have had the number, if it was not counted or not read.
+        let is_shared = || self.nested(seen).iter().any(|n| n.netns.is_none() || n.netns == place);
+        if is_counted && !(self.heard(|executions| executions.has_unread(seen)) && is_shared()) {
+            return Some((chosen.facts, (!chosen.is_replaced).then_some(proof)));
+        }
+        let socket = || parse::netlink_socket(&self.table(netns, cookie)?, Protocol::ROUTE.0, portid);
+        match self.bear_out(&chosen, place, socket) {
+            Borne::No => None,
+            Borne::ByItsEnd => Some((chosen.facts, None)),
+            Borne::BySocket(socket) => {
+                Some((chosen.facts, Some(Proof { socket: Some((socket, UNREADABLE)), ..proof })))
+            }
+        }
+    }
+
+    /// What speaks for a process beside its pid. A one-shot command is at its end by now; of another user's the socket may be
+    /// open still, unless somebody nested has it.
+    fn bear_out(&self, chosen: &Candidate, place: Option<u64>, socket: impl Fn() -> Option<u64>) -> Borne {
+        for _ in 0..MOMENTS {
+            let now = self.procfs.stat(chosen.facts.pid);
+            if !now.is_some_and(|now| now.start == chosen.facts.stat.start && !now.is_zombie) {
+                return Borne::ByItsEnd;
+            }
+            if let Some(open) = socket() {
+                // Read while it was open: whoever has it was there.
+                let own_pid = chosen.facts.own_pid();
+                let is_another = |n: &Nested| {
+                    n.own_pid == own_pid
+                        && n.pid != chosen.facts.pid
+                        && (n.netns.is_none() || n.netns == place)
+                };
+                if !procfs::nested().iter().any(is_another) && socket() == Some(open) {
+                    return Borne::BySocket(open);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Borne::No
     }
 
     /// The process that has the socket open. A socket may have been handed on, and copies of a process share
@@ -219,16 +270,8 @@ impl Core {
         let nested = || self.nested(seen);
         let is_here = |n: &Nested| n.netns.is_none() || n.netns == place;
         if let Some(candidate) = there.pop() {
-            // Two of them: it cannot be told. One that lives, has no such socket, and shares the namespace with
-            // other containers: a process of theirs that is gone may have had the number, if nobody kept count.
-            let shares = || {
-                let nested = nested();
-                let own = nested.iter().find(|n| n.pid == candidate.facts.pid).and_then(|n| n.pid_namespace);
-                nested.iter().any(|n| is_here(n) && (n.pid_namespace.is_none() || n.pid_namespace != own))
-            };
-            let is_doubtful =
-                !there.is_empty() || (self.bell.get().is_none() && candidate.is_alive && shares());
-            return (!is_doubtful).then_some(candidate);
+            // Two of them: it cannot be told.
+            return there.is_empty().then_some(candidate);
         }
         // `ip -n NAME` is executed in one namespace and acts in another, and of a zombie the namespace cannot
         // be read: one that was executed just before, may enter namespaces, and could be nobody else there.
@@ -326,7 +369,7 @@ impl Core {
         }
     }
 
-    fn heard(&self, ask: impl FnOnce(&super::cache::Executions) -> Vec<Execution>) -> Vec<Execution> {
+    fn heard<R>(&self, ask: impl FnOnce(&super::cache::Executions) -> R) -> R {
         ask(&self.memory.executions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
