@@ -48,13 +48,7 @@ impl Copied {
         let words = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
         let mut all = before.iter().chain(&words).chain(after);
         let mut command = Command::new(all.next().unwrap());
-        command.args(all).arg(&self.0).args([
-            "--exact",
-            scene,
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ]);
+        command.args(all).arg(&self.0).args(["--exact", scene, "--nocapture", "--test-threads=1"]);
         command.current_dir("/").env(SCENE, "1");
         command
     }
