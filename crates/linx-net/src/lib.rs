@@ -164,6 +164,9 @@
 #![forbid(unsafe_code)]
 
 pub mod author;
+#[cfg(feature = "nft")]
+#[cfg_attr(not(feature = "json"), allow(dead_code))]
+mod datatype;
 mod error;
 #[cfg_attr(not(feature = "json"), allow(dead_code))]
 mod forms;

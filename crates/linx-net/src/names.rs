@@ -17,6 +17,8 @@ use std::sync::Arc;
 use linx_wire::name::{Name, is_dangerous};
 use linx_wire::route::LinkView;
 
+#[cfg(feature = "nft")]
+pub use crate::datatype::{KnownSets, SetTypes, Sets};
 use crate::words::{self, Words};
 
 /// What a name file is about.
@@ -250,6 +252,19 @@ impl Names {
             Some(name) => Cow::Borrowed(name),
             None => which.number(number).into(),
         }
+    }
+
+    /// The name of a number, where a file or iproute2 has one.
+    #[cfg(feature = "nft")]
+    pub(crate) fn known(&self, which: NameFile, number: u32) -> Option<&str> {
+        let name = self.tables.get(which as usize)?.get(number)?;
+        (!self.numeric && name != which.number(number)).then_some(name)
+    }
+
+    /// Whether names are left out (`ip -N`).
+    #[cfg(feature = "nft")]
+    pub(crate) fn is_numeric(&self) -> bool {
+        self.numeric
     }
 
     /// The word of a number that no file names, else the number: words of route types and rule actions are numbers
@@ -510,6 +525,9 @@ pub struct Context<'a> {
     pub links: &'a LinkNames,
     /// The namespaces at the other end of links.
     pub peers: Option<&'a dyn Peers>,
+    /// The sets whose elements are to be written.
+    #[cfg(feature = "nft")]
+    pub sets: Option<&'a dyn Sets>,
     /// Statistics, counters, ages: what changes without anybody's doing.
     pub volatile: bool,
     /// Details (`-d`) in text; JSON has always all of them.
@@ -520,7 +538,15 @@ impl<'a> Context<'a> {
     /// With names alone: nothing volatile, no details.
     #[must_use]
     pub fn new(names: &'a Names, links: &'a LinkNames) -> Self {
-        Self { names, links, peers: None, volatile: false, details: false }
+        Self {
+            names,
+            links,
+            peers: None,
+            #[cfg(feature = "nft")]
+            sets: None,
+            volatile: false,
+            details: false,
+        }
     }
 
     /// The same, with what is volatile or without it.
@@ -539,6 +565,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn peers(self, peers: Option<&'a dyn Peers>) -> Self {
         Self { peers, ..self }
+    }
+
+    /// The same, with what is known of sets: elements are bytes without.
+    #[cfg(feature = "nft")]
+    #[must_use]
+    pub fn sets(self, sets: Option<&'a dyn Sets>) -> Self {
+        Self { sets, ..self }
     }
 }
 

@@ -56,6 +56,22 @@ pub fn kind(kind: Kind) -> &'static str {
     }
 }
 
+/// What is followed when a kind is: its own word, but `nft` for all that nf_tables has, which comes and is lost together.
+#[must_use]
+pub fn followed(followed: Kind) -> &'static str {
+    match followed {
+        Kind::Table
+        | Kind::Chain
+        | Kind::NftRule
+        | Kind::Set
+        | Kind::Elements
+        | Kind::StatefulObject
+        | Kind::Flowtable
+        | Kind::Generation => "nft",
+        other => kind(other),
+    }
+}
+
 /// Address families.
 pub const FAMILIES: Words = &[
     (family::UNSPEC as u32, "unspec"),
@@ -67,6 +83,64 @@ pub const FAMILIES: Words = &[
     (family::IPMR as u32, "ipmr"),
     (family::IP6MR as u32, "ip6mr"),
 ];
+
+/// Families of tables of nf_tables (`NFPROTO_*`).
+pub const NFT_FAMILIES: Words =
+    &[(1, "inet"), (2, "ip"), (3, "arp"), (5, "netdev"), (7, "bridge"), (10, "ip6")];
+
+/// `NFT_TABLE_F_*`
+pub const NFT_TABLE_FLAGS: Words = &[(0x1, "dormant"), (0x2, "owner"), (0x4, "persist")];
+
+/// `NFT_CHAIN_*`, without that of a base chain, which has a hook.
+pub const NFT_CHAIN_FLAGS: Words = &[(0x2, "offload"), (0x4, "binding")];
+
+/// `NFT_SET_*`, without those that say what else is to be seen: that it is a map, a concatenation, has expressions.
+pub const NFT_SET_FLAGS: Words =
+    &[(0x1, "anonymous"), (0x2, "constant"), (0x4, "interval"), (0x10, "timeout"), (0x20, "dynamic")];
+
+/// `NFT_SET_ELEM_*`, without that of a catch-all element, which has no key.
+pub const NFT_ELEMENT_FLAGS: Words = &[(0x1, "interval_end")];
+
+/// `NFT_SET_POL_*`
+pub const NFT_SET_POLICIES: Words = &[(0, "performance"), (1, "memory")];
+
+/// `NFT_FLOWTABLE_*`
+pub const NFT_FLOWTABLE_FLAGS: Words = &[(0x1, "offload"), (0x2, "counter")];
+
+/// `NF_SYNPROXY_OPT_*`, without those that say what else is to be seen: `mss`, `wscale`.
+pub const NFT_SYNPROXY_FLAGS: Words = &[(0x8, "timestamp"), (0x4, "sack-perm"), (0x10, "ecn")];
+
+/// Seconds of a limit's unit.
+pub const NFT_LIMIT_UNITS: Words =
+    &[(1, "second"), (60, "minute"), (3_600, "hour"), (86_400, "day"), (604_800, "week")];
+
+/// Of bytes, in the largest unit in which they are whole, as nft has it.
+#[cfg(feature = "nft")]
+pub(crate) fn in_units(bytes: u64) -> (u64, &'static str) {
+    match bytes {
+        0 => (0, "bytes"),
+        bytes if bytes % (1 << 20) == 0 => (bytes >> 20, "mbytes"),
+        bytes if bytes % (1 << 10) == 0 => (bytes >> 10, "kbytes"),
+        bytes => (bytes, "bytes"),
+    }
+}
+
+/// Whether a limit is one of bytes (`NFT_LIMIT_PKT_BYTES`).
+#[cfg(feature = "nft")]
+pub(crate) fn counts_bytes(limit: linx_wire::nft::expr::Limit<'_>) -> bool {
+    limit.r#type() == Some(1)
+}
+
+/// Whether a set is a map. The announcement that one is gone does not say: then what is known of it does.
+#[cfg(feature = "nft")]
+pub(crate) fn is_map(set: &linx_wire::nft::SetRef<'_>, cx: &crate::names::Context<'_>) -> bool {
+    use linx_wire::nft::SetView;
+    if set.attributes().flags().is_some() {
+        return set.is_map();
+    }
+    let known = cx.sets.and_then(|sets| sets.types(set.family(), set.table(), set.name()));
+    known.is_some_and(|types| types.is_map())
+}
 
 /// `RTN_*`
 pub const ROUTE_TYPES: Words = &[

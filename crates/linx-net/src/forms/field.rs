@@ -1,5 +1,7 @@
 //! Declarations of fields: what is written under a key, for the JSON Schema and the documentation.
 
+use linx_wire::policy::Policy;
+
 /// The declaration of a field.
 #[derive(Clone, Copy)]
 pub(crate) struct Field {
@@ -17,6 +19,7 @@ pub(crate) struct Field {
 
 /// The type of a field's value.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "nft"), allow(dead_code))]
 pub(crate) enum Type {
     /// `true` or `false`.
     Bool,
@@ -44,6 +47,22 @@ pub(crate) enum Type {
     Encap,
     /// Attributes that are not known.
     Unknown,
+    /// A name of the kernel's, or a list of such.
+    NameOrNames,
+    /// A string, or a list of such.
+    TextOrTexts,
+    /// The attributes of a table.
+    Table(&'static Policy),
+    /// nf_tables' expressions.
+    Expressions,
+    /// A value by its type: of a set's key or data.
+    Value,
+    /// As `author`.
+    Author,
+    /// Numbers, by operation and kind.
+    Counts,
+    /// The changes of a transaction.
+    Changes,
 }
 
 /// A field.

@@ -4,6 +4,8 @@
 
 mod kinds;
 mod link;
+#[cfg(feature = "nft")]
+mod nft;
 mod sysctls;
 
 pub(crate) mod field;
@@ -70,6 +72,9 @@ pub(crate) enum Form {
     Flag(&'static str),
     /// As a word.
     Word(&'static str, Words),
+    /// As the word at the place of the number.
+    #[cfg_attr(not(feature = "nft"), allow(dead_code))]
+    Place(&'static str, &'static [&'static str]),
     /// As words, one a bit.
     Bits(&'static str, Words),
     /// As `"0x10"`.
@@ -100,6 +105,10 @@ impl Form {
             Self::Bool(key) => vec![(key, Value::Bool(number() != 0))],
             Self::Flag(key) if number() != 0 => vec![(key, Value::Bool(true))],
             Self::Word(key, words) => vec![(key, Value::Text(words::word_or_number(words, small())))],
+            Self::Place(key, words) => {
+                let word = usize::try_from(number()).ok().and_then(|at| words.get(at)).copied();
+                vec![(key, Value::Text(word.map_or_else(|| number().to_string().into(), Into::into)))]
+            }
             Self::Bits(key, words) => {
                 vec![(key, Value::List(words::bits(words, small()).map(Value::Text).collect()))]
             }
@@ -127,17 +136,23 @@ pub(crate) fn key(entry: &Entry) -> &'static str {
     entry.key.strip_prefix("r#").unwrap_or(entry.key)
 }
 
+/// All forms.
+fn tables() -> impl Iterator<Item = &'static (&'static str, Forms)> {
+    let all = FORMS.iter().chain(link::FORMS).chain(kinds::FORMS);
+    #[cfg(feature = "nft")]
+    let all = all.chain(nft::FORMS);
+    all
+}
+
 /// The forms of a table's attributes.
 pub(crate) fn of(policy: &Policy) -> Forms {
-    let mut all = FORMS.iter().chain(link::FORMS).chain(kinds::FORMS);
-    all.find(|table| table.0 == policy.prefix).map_or(&[], |table| table.1)
+    tables().find(|table| table.0 == policy.prefix).map_or(&[], |table| table.1)
 }
 
 /// Every form: the prefix of its table, and the kernel name of its attribute.
 #[cfg(all(test, feature = "json"))]
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let tables = FORMS.iter().chain(link::FORMS).chain(kinds::FORMS);
-    tables.flat_map(|(prefix, forms)| forms.iter().map(|form| (*prefix, form.0)))
+    tables().flat_map(|(prefix, forms)| forms.iter().map(|form| (*prefix, form.0)))
 }
 
 /// The form of an attribute, where it is not that of its shape.
@@ -234,7 +249,9 @@ pub(crate) fn unsigned(shape: Shape, payload: &[u8]) -> Option<u64> {
         Shape::U32 => payload.first_chunk().map(|bytes| u64::from(u32::from_ne_bytes(*bytes))),
         Shape::U64 => payload.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes)),
         Shape::Be16 => payload.first_chunk().map(|bytes| u64::from(u16::from_be_bytes(*bytes))),
-        Shape::Be32 => payload.first_chunk().map(|bytes| u64::from(u32::from_be_bytes(*bytes))),
+        Shape::Be32 | Shape::Be32But(_) => {
+            payload.first_chunk().map(|bytes| u64::from(u32::from_be_bytes(*bytes)))
+        }
         Shape::Be64 => payload.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)),
         Shape::Uint if payload.len() >= 8 => unsigned(Shape::U64, payload),
         Shape::Uint => unsigned(Shape::U32, payload),
@@ -246,6 +263,7 @@ pub(crate) fn unsigned(shape: Shape, payload: &[u8]) -> Option<u64> {
 pub(crate) fn signed(shape: Shape, payload: &[u8]) -> i64 {
     match shape {
         Shape::I8 => payload.first_chunk().map_or(0, |bytes| i8::from_ne_bytes(*bytes).into()),
+        Shape::BeI32 => payload.first_chunk().map_or(0, |bytes| i32::from_be_bytes(*bytes).into()),
         _ => payload.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes).into()),
     }
 }

@@ -27,6 +27,8 @@ mod link;
 mod neighbour;
 mod nest;
 mod nexthop;
+#[cfg(feature = "nft")]
+pub mod nft;
 mod record;
 mod route;
 mod rule;

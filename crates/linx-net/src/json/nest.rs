@@ -173,7 +173,7 @@ impl Serialize for Shaped<'_> {
         match self.shape {
             Shape::Flag => serializer.serialize_bool(true),
             Shape::Bool => serializer.serialize_bool(payload.first().is_some_and(|byte| *byte != 0)),
-            Shape::I8 | Shape::I32 => serializer.serialize_i64(signed(self.shape, payload)),
+            Shape::I8 | Shape::I32 | Shape::BeI32 => serializer.serialize_i64(signed(self.shape, payload)),
             Shape::Name => serializer.serialize_str(&readable(Name::from_payload(payload))),
             Shape::Ip => match addr::ip(payload) {
                 Some(address) => Ip(address).serialize(serializer),
@@ -183,6 +183,10 @@ impl Serialize for Shaped<'_> {
                 Some(address) => serializer.collect_str(&address),
                 None => Hex(payload).serialize(serializer),
             },
+            #[cfg(feature = "nft")]
+            Shape::Nested(policy) if std::ptr::eq(policy, &linx_wire::nft::expr::EXPR) => {
+                super::nft::ExpressionBody::of_bytes(payload, &self.nest).serialize(serializer)
+            }
             Shape::Nested(policy) => Nest { policy, bytes: payload, ..self.nest }.serialize(serializer),
             Shape::Depends(choose) => {
                 let around = Surroundings { siblings: self.nest.bytes, family: self.nest.family };

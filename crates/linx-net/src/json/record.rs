@@ -4,11 +4,15 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use linx_wire::Kind;
+#[cfg(feature = "nft")]
+use linx_wire::nft::ItemRef;
 use linx_wire::route::ObjectRef;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Body;
 use super::fields::Hex;
+#[cfg(feature = "nft")]
+use super::nft::{self, NftBody};
 use super::time::Moments;
 use super::ways::{Shared, Ways};
 use super::write::{append, append_number, append_string, pretty};
@@ -83,6 +87,11 @@ impl NetnsTag {
         }
         json.push(b'}');
         Self(json)
+    }
+
+    #[cfg(feature = "nft")]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -185,6 +194,8 @@ pub enum Marker<'a> {
         kinds: &'a [Kind],
         /// What is left out, in words.
         hidden: &'a [&'a str],
+        /// Generation of the rule set of nf_tables, where that is followed.
+        generation: Option<u32>,
     },
     /// From here on these kinds are in doubt.
     ResyncNeeded {
@@ -236,11 +247,16 @@ impl Marker<'_> {
     }
 
     fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let words = |kinds: &[Kind]| kinds.iter().map(|kind| words::kind(*kind)).collect::<Vec<_>>();
+        let words = |kinds: &[Kind]| {
+            let mut all: Vec<_> = kinds.iter().map(|kind| words::followed(*kind)).collect();
+            all.dedup();
+            all
+        };
         match self {
-            Self::Synced { kinds, hidden } => {
+            Self::Synced { kinds, hidden, generation } => {
                 map.serialize_entry("kinds", &words(kinds))?;
-                map.serialize_entry("hidden", hidden)
+                map.serialize_entry("hidden", hidden)?;
+                generation.map_or(Ok(()), |generation| map.serialize_entry("generation", &generation))
             }
             Self::ResyncNeeded { reason, kinds, rcvbuf, dropped, error, message } => {
                 map.serialize_entry("reason", reason)?;
@@ -329,6 +345,22 @@ impl Records {
         self.line(out, head, kind, |out| infallible(&append(out, &Body(object, cx))));
     }
 
+    /// Appends the line of an object of a rule set of nf_tables, with its line feed. The envelope's author is its
+    /// `process`. Of what a transaction changed: [`Records::transaction`].
+    #[cfg(feature = "nft")]
+    pub fn nft(&mut self, out: &mut Vec<u8>, head: &Head<'_>, object: ItemRef<'_>, cx: &Context<'_>) {
+        let start = out.len();
+        self.envelope(out, head.time, Some(head.netns), head.op.word());
+        Self::tail(out, head.key, ("nft", nft::word(&object, cx)), |out| {
+            infallible(&append(out, &NftBody(object, cx)));
+        });
+        if let Some(process) = head.author {
+            out.extend_from_slice(b",\"process\":");
+            process.append_json(out);
+        }
+        self.finish(out, start);
+    }
+
     /// Appends the line of an object with its own [`Key`], whatever key the envelope has. For lists of a million: what
     /// routes have in common is rendered once.
     #[inline]
@@ -359,7 +391,8 @@ impl Records {
     fn with_own_key(&mut self, out: &mut Vec<u8>, object: ObjectRef<'_>, cx: &Context<'_>) {
         self.key.clear();
         Key::append(&object, &mut self.key);
-        Self::tail(out, Some(&self.key), words::kind(object.kind()), |out| {
+        let kind = words::kind(object.kind());
+        Self::tail(out, Some(&self.key), (kind, kind), |out| {
             infallible(&append(out, &Body(object, cx)));
         });
     }
@@ -415,14 +448,19 @@ impl Records {
     ) {
         let start = out.len();
         self.envelope(out, head.time, Some(head.netns), head.op.word());
-        Self::tail(out, head.key, kind, body);
+        Self::tail(out, head.key, (kind, kind), body);
         Self::author(out, head);
         self.finish(out, start);
     }
 
     /// What stands behind the envelope.
     #[inline]
-    fn tail(out: &mut Vec<u8>, key: Option<&str>, kind: &str, body: impl FnOnce(&mut Vec<u8>)) {
+    fn tail(
+        out: &mut Vec<u8>,
+        key: Option<&str>,
+        (kind, name): (&str, &str),
+        body: impl FnOnce(&mut Vec<u8>),
+    ) {
         out.extend_from_slice(b",\"kind\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.push(b'"');
@@ -431,7 +469,7 @@ impl Records {
             append_string(out, key);
         }
         out.extend_from_slice(b",\"");
-        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"\":");
         body(out);
     }
@@ -452,7 +490,13 @@ impl Records {
     }
 
     #[inline]
-    fn envelope(&mut self, out: &mut Vec<u8>, time: SystemTime, netns: Option<&NetnsTag>, op: &str) {
+    pub(super) fn envelope(
+        &mut self,
+        out: &mut Vec<u8>,
+        time: SystemTime,
+        netns: Option<&NetnsTag>,
+        op: &str,
+    ) {
         self.seq += 1;
         out.extend_from_slice(b"{\"schema\":1,\"seq\":");
         append_number(out, self.seq);
@@ -473,7 +517,7 @@ impl Records {
     }
 
     #[inline]
-    fn finish(&self, out: &mut Vec<u8>, start: usize) {
+    pub(super) fn finish(&self, out: &mut Vec<u8>, start: usize) {
         out.push(b'}');
         if self.pretty {
             let spread = pretty(out.get(start..).unwrap_or_default());
@@ -485,7 +529,7 @@ impl Records {
 }
 
 /// Linx's own values are JSON: nothing in them can fail to be written.
-fn infallible(outcome: &Result<(), super::Error>) {
+pub(super) fn infallible(outcome: &Result<(), super::Error>) {
     debug_assert!(outcome.is_ok(), "{outcome:?}");
 }
 

@@ -25,6 +25,8 @@ mod link;
 mod neighbour;
 mod nest;
 mod nexthop;
+#[cfg(feature = "nft")]
+mod nft;
 mod route;
 mod rule;
 
@@ -281,6 +283,21 @@ pub fn write(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'_>) {
         // A kind of a later version.
         other => line.word(words::kind(other.kind())),
     }
+}
+
+/// The line of an object of a rule set of nf_tables, without styles.
+#[cfg(feature = "nft")]
+#[must_use]
+pub fn nft_line(object: linx_wire::nft::ItemRef<'_>, cx: &Context<'_>) -> Line {
+    let mut line = Line::new();
+    write_nft(&mut line, object, cx);
+    line
+}
+
+/// Adds an object of a rule set of nf_tables to a line.
+#[cfg(feature = "nft")]
+pub fn write_nft(line: &mut Line, object: linx_wire::nft::ItemRef<'_>, cx: &Context<'_>) {
+    nft::write(line, &object, cx);
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn shaped(line: &mut Line, key: &str, shape: Shape, payload: &[u8], cx: &Context
     match shape {
         Shape::Flag => line.word(key),
         Shape::Name => line.display(key, Name::from_payload(payload)),
-        Shape::I8 | Shape::I32 => line.display(key, signed(shape, payload)),
+        Shape::I8 | Shape::I32 | Shape::BeI32 => line.display(key, signed(shape, payload)),
         Shape::Ip => match addr::ip(payload) {
             Some(address) => {
                 line.word(key);

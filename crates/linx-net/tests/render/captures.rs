@@ -10,9 +10,14 @@ use linx_wire::route::{Object, ObjectRef};
 
 use super::schema::{check, line, validator};
 
-/// The datagrams of the wire crate's captures of rtnetlink: each has its length in front, 32 bits, little endian.
+/// The datagrams of the wire crate's captures of rtnetlink.
 pub(super) fn captures() -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../linx-wire/testdata");
+    datagrams("../linx-wire/testdata")
+}
+
+/// The datagrams of the captures in a directory: each has its length in front, 32 bits, little endian.
+pub(super) fn datagrams(directory: &str) -> Vec<Vec<u8>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let mut paths: Vec<_> =
         std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "bin"));

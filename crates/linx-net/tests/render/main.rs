@@ -11,6 +11,8 @@
 mod captures;
 mod dump;
 mod hostile;
+#[cfg(feature = "nft")]
+mod nft;
 mod oracle;
 mod paste;
 mod peers;

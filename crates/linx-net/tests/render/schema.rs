@@ -28,7 +28,11 @@ pub(crate) fn check(validator: &Validator, line: &[u8]) -> Value {
         let text = schema::text();
         let mut whole: Value = serde_json::from_str(&text).unwrap();
         let kind = value["kind"].as_str().unwrap_or_default();
-        let own = whole["$defs"].get(kind).cloned().unwrap_or(json!(true));
+        let bodies = ["table", "chain", "rule", "set", "map", "element", "object", "flowtable"];
+        let body = bodies.into_iter().find(|body| kind == "nft" && value.get(body).is_some());
+        let definition = body.map_or(kind.to_owned(), |body| format!("nft_{}", body.replace("map", "set")));
+        let kind = body.unwrap_or(kind);
+        let own = whole["$defs"].get(&definition).cloned().unwrap_or(json!(true));
         let defs = whole["$defs"].take();
         let mut own = own;
         own["$defs"] = defs;
@@ -111,7 +115,7 @@ fn markers_and_namespaces_satisfy_it() {
     let netns = NetnsTag::new("host", 3, None, None);
     let kinds = &[Kind::Link, Kind::NsId][..];
     let markers = [
-        Marker::Synced { kinds, hidden: &["neigh.state"] },
+        Marker::Synced { kinds, hidden: &["neigh.state"], generation: Some(7) },
         Marker::ResyncNeeded {
             reason: "overflow",
             kinds,
@@ -153,7 +157,7 @@ fn filled(policy: &Policy, skip: &dyn Fn(&str, &str) -> bool) -> Vec<u8> {
     bytes
 }
 
-fn push(bytes: &mut Vec<u8>, number: u16, payload: &[u8]) {
+pub(crate) fn push(bytes: &mut Vec<u8>, number: u16, payload: &[u8]) {
     bytes.extend(u16::try_from(payload.len() + 4).unwrap().to_ne_bytes());
     bytes.extend(number.to_ne_bytes());
     bytes.extend(payload);

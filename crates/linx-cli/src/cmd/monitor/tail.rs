@@ -262,7 +262,7 @@ impl Tail {
     /// The snapshot of a namespace is complete.
     pub(super) fn synced(&mut self, place: &Place, time: SystemTime) {
         if self.printer.is_json() {
-            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
+            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[], generation: None };
             self.printer.marker(time, Some(place), &marker, "");
         }
     }
@@ -272,7 +272,7 @@ impl Tail {
         if !self.printer.is_json() {
             let s = if count == 1 { "" } else { "s" };
             let text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
-            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[] };
+            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[], generation: None };
             self.printer.marker(SystemTime::now(), None, &marker, &text);
         }
     }

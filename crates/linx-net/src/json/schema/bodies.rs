@@ -4,7 +4,8 @@ use crate::forms::field::{Field, Type, field};
 use crate::words;
 
 /// `"unknown":[{"type":77,"hex":"…"}]`
-const UNKNOWN: Field = field("unknown", Type::Unknown, "", "", "attributes that this version does not know");
+pub(super) const UNKNOWN: Field =
+    field("unknown", Type::Unknown, "", "", "attributes that this version does not know");
 
 /// A tunnel encapsulation.
 const ENCAP: Field =
@@ -531,14 +532,18 @@ pub(super) const NETNS: &[Field] = &[
 ];
 
 const KINDS: Field =
-    field("kinds", Type::Texts, "", "link address route neigh rule nexthop nsid", "what it is about");
+    field("kinds", Type::Texts, "", "link address route neigh rule nexthop nsid nft", "what it is about");
 
 /// The markers and their fields.
 pub(super) const MARKERS: &[(&str, &str, &[Field])] = &[
     (
         "synced",
         "The state is complete; what follows are changes.",
-        &[KINDS, field("hidden", Type::Texts, "", "", "what is left out")],
+        &[
+            KINDS,
+            field("hidden", Type::Texts, "", "", "what is left out"),
+            field("generation", Type::Int, "NFTA_GEN_ID", "", "of nf_tables, where that is followed"),
+        ],
     ),
     (
         "resync_needed",

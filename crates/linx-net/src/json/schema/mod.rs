@@ -5,6 +5,8 @@
 //! tables and forms that write them.
 
 mod bodies;
+#[cfg(feature = "nft")]
+mod nft;
 mod notes;
 
 use linx_wire::policy::{Class, Entry, Policy, Shape};
@@ -89,8 +91,22 @@ fn typed(ty: Type) -> Node {
         Type::Object(fields) => closed(properties(fields), &[]),
         Type::List(inner) => list_of(typed(*inner)),
         Type::Encap => node([("$ref", string("#/$defs/encap"))]),
+        Type::NameOrNames | Type::TextOrTexts => one_or_several(of_type("string")),
+        Type::Table(policy) => closed(attributes(policy), &[]),
+        Type::Expressions => list_of(node([("$ref", string("#/$defs/nft_expression"))])),
+        Type::Author => node([("$ref", string("#/$defs/author"))]),
+        Type::Counts => node([("type", string("object")), ("additionalProperties", typed(Type::Numbers))]),
+        #[cfg(feature = "nft")]
+        Type::Changes => nft::changes(),
+        #[cfg(not(feature = "nft"))]
+        Type::Changes => Node::Bool(true),
+        Type::Value => node([("$ref", string("#/$defs/nft_value"))]),
         Type::Unknown => unknown(),
     }
+}
+
+fn one_or_several(one: Node) -> Node {
+    node([("anyOf", Node::List(vec![one.clone(), list_of(one)]))])
 }
 
 fn describe(schema: Node, text: String) -> Node {
@@ -114,6 +130,10 @@ fn properties(fields: &[Field]) -> Vec<(String, Node)> {
                 format!("{}_hex", field.key),
                 describe(hex(), "its bytes, where they are not UTF-8".into()),
             ));
+        }
+        if matches!(field.ty, Type::NameOrNames) {
+            let bytes = describe(one_or_several(hex()), "their bytes, where they are not UTF-8".into());
+            all.push((format!("{}_hex", field.key), bytes));
         }
     }
     all
@@ -147,6 +167,10 @@ fn attribute(policy: &Policy, entry: &Entry) -> Vec<(String, Node)> {
         Some(Form::Bool(key)) => return one(key, of_type("boolean")),
         Some(Form::Flag(key)) => return one(key, typed(Type::True)),
         Some(Form::Word(key, all)) => return one(key, words(all)),
+        Some(Form::Place(key, all)) => {
+            let words = all.iter().map(|word| string(word)).collect();
+            return one(key, node([("type", string("string")), ("examples", Node::List(words))]));
+        }
         Some(Form::Bits(key, all)) => return one(key, list_of(words(all))),
         Some(Form::Hex(key) | Form::SomeHex(key) | Form::Named(key, _)) => {
             return one(key, of_type("string"));
@@ -186,6 +210,10 @@ fn shaped(policy: &Policy, entry: &Entry, shape: Shape) -> Node {
         Shape::Bool => of_type("boolean"),
         Shape::Name | Shape::Ip | Shape::LinkAddr => of_type("string"),
         Shape::Bytes | Shape::AtLeast(_) | Shape::Multiple(_) | Shape::Checked(_) => hex(),
+        #[cfg(feature = "nft")]
+        Shape::Nested(inner) if nft::is_expression(inner) => {
+            node([("$ref", string("#/$defs/nft_expression"))])
+        }
         Shape::Nested(inner) => closed(attributes(inner), &[]),
         Shape::Depends(_) => depends(policy, entry),
         Shape::Items(inner) => list_of(shaped(policy, entry, *inner)),
@@ -196,6 +224,10 @@ fn shaped(policy: &Policy, entry: &Entry, shape: Shape) -> Node {
 
 /// The tables that an attribute may have, by their prefixes.
 fn depends(policy: &Policy, entry: &Entry) -> Node {
+    #[cfg(feature = "nft")]
+    if let Some(node) = nft::depends(policy) {
+        return node;
+    }
     let named = |prefix: &str| policies().into_iter().find(|policy| policy.prefix == prefix);
     let prefixes: &[&str] = match (policy.prefix, entry.name) {
         ("IFLA_INFO", "SLAVE_DATA") => &["IFLA_BRPORT", "IFLA_BOND_SLAVE", "IFLA_VRF_PORT"],
@@ -292,13 +324,24 @@ fn ops() -> Node {
     node([("enum", Node::List(["list", "new", "del"].map(string).into()))])
 }
 
+fn any_op() -> Node {
+    describe(ops(), "list: it is there; new, del: what the kernel said".into())
+}
+
+/// Operation, kind, key and body of an object.
+fn object(op: Node, kind: &str, key: &str, definition: &str) -> Vec<(String, Node)> {
+    vec![
+        ("op".to_owned(), op),
+        ("kind".to_owned(), constant(kind)),
+        ("key".to_owned(), describe(of_type("string"), "opaque, stable within the namespace".into())),
+        (key.to_owned(), node([("$ref", Node::Text(format!("#/$defs/{definition}")))])),
+    ]
+}
+
 /// The line of an object of a kind.
 fn object_line(kind: &str) -> Node {
     let mut all = envelope(true);
-    all.push(("op".to_owned(), describe(ops(), "list: it is there; new, del: what the kernel said".into())));
-    all.push(("kind".to_owned(), constant(kind)));
-    all.push(("key".to_owned(), describe(of_type("string"), "opaque, stable within the namespace".into())));
-    all.push((kind.to_owned(), node([("$ref", Node::Text(format!("#/$defs/{kind}")))])));
+    all.extend(object(any_op(), kind, kind, kind));
     all.push((
         "overlap".to_owned(),
         describe(typed(Type::True), "may already have been in the snapshot".into()),
@@ -321,6 +364,8 @@ fn schema() -> Node {
     namespace.push(("op".to_owned(), ops()));
     namespace.push(("kind".to_owned(), constant("netns")));
     lines.push(closed(namespace, &["schema", "seq", "time", "netns", "op", "kind"]));
+    #[cfg(feature = "nft")]
+    lines.extend(nft::lines());
     for (op, about, fields) in MARKERS {
         let mut marker = envelope(true);
         marker.push(("op".to_owned(), constant(op)));
@@ -332,6 +377,8 @@ fn schema() -> Node {
         ("author", closed(properties(AUTHOR), &["certainty"])),
         ("encap", encap_schema()),
     ]);
+    #[cfg(feature = "nft")]
+    let defs = defs.chain(nft::definitions());
     node([
         ("$schema", string("https://json-schema.org/draft/2020-12/schema")),
         ("title", string("A line of linx")),
@@ -366,7 +413,7 @@ pub fn text() -> String {
 #[must_use]
 pub fn markdown() -> String {
     let mut out = String::new();
-    let tables: [(&str, &[Field]); 10] = [
+    let tables: Vec<(&str, &[Field])> = vec![
         ("netns", NETNS),
         ("author", AUTHOR),
         ("link", LINK),
@@ -378,6 +425,8 @@ pub fn markdown() -> String {
         ("nexthop", NEXT_HOP),
         ("nsid", NSID),
     ];
+    #[cfg(feature = "nft")]
+    let tables = [tables, nft::TABLES.into()].concat();
     for (name, fields) in tables {
         out.push_str(&format!(
             "\n### `{name}`\n\n| field | what | source | unit, values |\n|---|---|---|---|\n"
@@ -388,6 +437,8 @@ pub fn markdown() -> String {
             kind_tables(&mut out);
         }
     }
+    #[cfg(feature = "nft")]
+    nft::expression_tables(&mut out);
     out
 }
 
@@ -449,7 +500,10 @@ mod tests {
 
     #[test]
     fn notes_and_forms_are_about_attributes_that_there_are() {
-        let names: Vec<_> = policies()
+        let all = policies();
+        #[cfg(feature = "nft")]
+        let all = [all, linx_wire::nft::policies()].concat();
+        let names: Vec<_> = all
             .iter()
             .flat_map(|policy| policy.entries.iter().map(|entry| format!("{}_{}", policy.prefix, entry.name)))
             .collect();

@@ -87,8 +87,10 @@ macro_rules! expressions {
         /// The names of all kinds, with the tables of their data.
         pub const KINDS: &[(&str, &Policy)] = &[$(($text, &$policy)),*];
 
+        /// The table of a kind's data; `None` for a kind that this version does not know.
         #[inline]
-        fn policy_of(name: &[u8]) -> Option<&'static Policy> {
+        #[must_use]
+        pub fn policy_of(name: &[u8]) -> Option<&'static Policy> {
             match name {
                 $($name => Some(&$policy),)*
                 _ => None,
