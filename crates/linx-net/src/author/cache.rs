@@ -37,8 +37,10 @@ pub(super) struct Execution {
     pub(super) is_reused: bool,
     /// In an answer: the process executed something else after the time that was asked for.
     pub(super) is_replaced: bool,
-    /// `None`: it was gone before anything could be read.
+    /// `None`: it was gone, or another image, before anything could be read.
     pub(super) facts: Option<Arc<Facts>>,
+    /// When they were read; `None` if nothing was.
+    pub(super) read: Option<Duration>,
 }
 
 impl Execution {
@@ -61,8 +63,10 @@ pub(super) struct Executions {
 }
 
 impl Executions {
-    /// A process was executed, or found running (`executed` is then its start).
-    pub(super) fn insert(&mut self, pid: u32, executed: Duration, facts: Option<Facts>) {
+    /// A process was executed, or found running (`executed` is then its start); `read` is when that had been read of it.
+    pub(super) fn insert(&mut self, pid: u32, executed: Duration, facts: Option<Facts>, read: Duration) {
+        self.forget_mixed_up(pid, executed);
+        let read = facts.is_some().then_some(read);
         let start = facts.as_ref().map_or(executed, |facts| facts.stat.start);
         if let Some(facts) = &facts {
             // Whatever had the pid before has ended, also if its end was not told.
@@ -72,7 +76,7 @@ impl Executions {
         let facts = facts.map(Arc::new);
         let (is_reused, is_replaced) = (false, false);
         let execution =
-            Execution { pid, own_pid, start, executed, ended: None, is_reused, is_replaced, facts };
+            Execution { pid, own_pid, start, executed, ended: None, is_reused, is_replaced, facts, read };
         let id = self.next_id;
         self.next_id += 1;
         self.bytes += execution.bytes();
@@ -80,6 +84,18 @@ impl Executions {
         self.by_own_pid.entry(own_pid).or_default().push(id);
         self.by_id.insert(id, execution);
         self.forget(executed);
+    }
+
+    /// What was read of an image only after the next one was executed is the next one's.
+    fn forget_mixed_up(&mut self, pid: u32, executed: Duration) {
+        for id in self.by_pid.get(&pid).into_iter().flatten() {
+            let Some(old) = self.by_id.get_mut(id) else { continue };
+            if old.executed < executed && old.read.is_some_and(|read| read >= executed) {
+                let bytes = old.bytes();
+                old.facts = None;
+                self.bytes = self.bytes.saturating_sub(bytes.saturating_sub(old.bytes()));
+            }
+        }
     }
 
     /// The process `pid` has ended.
@@ -168,7 +184,7 @@ impl Executions {
     /// had any pid in a pid namespace of its own.
     pub(super) fn has_unread(&self, seen: Duration) -> bool {
         let is_near = |end: Duration| seen <= end + LAG;
-        self.by_id.values().any(|e| e.facts.is_none() && e.executed <= seen && e.ended.is_none_or(is_near))
+        self.by_id.values().any(|e| e.read.is_none() && e.executed <= seen && e.ended.is_none_or(is_near))
     }
 
     /// Executions up to now were lost.
@@ -254,6 +270,11 @@ mod tests {
         }
     }
 
+    /// Read at once.
+    fn insert(cache: &mut Executions, pid: u32, executed: Duration, facts: Option<Facts>) {
+        cache.insert(pid, executed, facts, executed);
+    }
+
     fn comms(found: &[Execution]) -> Vec<String> {
         let comm = |e: &Execution| {
             e.facts.as_ref().map_or("?".into(), |f| String::from_utf8_lossy(&f.stat.comm).into_owned())
@@ -264,8 +285,8 @@ mod tests {
     #[test]
     fn the_image_at_the_time_is_found_after_the_end() {
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "sh")));
-        cache.insert(7, at(12), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "sh")));
+        insert(&mut cache, 7, at(12), Some(facts(7, 10, "ip")));
         cache.exited(7, at(13));
         assert_eq!(comms(&cache.with_own_pid(7, at(11))), ["sh"]);
         let replaced = |seen| cache.with_own_pid(7, seen).first().is_some_and(|e| e.is_replaced);
@@ -278,26 +299,41 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_after_the_next_execution_is_not_believed() {
+        let mut cache = Executions::default();
+        cache.insert(7, at(10), Some(facts(7, 10, "sleep")), at(13));
+        cache.insert(7, at(12), Some(facts(7, 10, "sleep")), at(14));
+        assert_eq!(comms(&cache.with_own_pid(7, at(11))), ["?"]);
+        assert_eq!(comms(&cache.with_own_pid(7, at(12))), ["sleep"]);
+        assert!(!cache.has_unread(at(12)), "whose pid it was is known");
+        let bytes = cache.bytes();
+        cache.insert(7, at(20), None, at(20));
+        cache.insert(7, at(21), Some(facts(7, 10, "nft")), at(21));
+        assert_eq!(comms(&cache.with_own_pid(7, at(12))), ["sleep"], "it was read in time");
+        assert!(cache.has_unread(at(21)) && cache.bytes() > bytes);
+    }
+
+    #[test]
     fn two_owners_of_a_pid_are_two() {
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
         cache.exited(7, at(11));
-        cache.insert(7, at(20), Some(facts(7, 20, "nft")));
+        insert(&mut cache, 7, at(20), Some(facts(7, 20, "nft")));
         assert_eq!(comms(&cache.with_own_pid(7, at(15))), ["ip"]);
         assert_eq!(comms(&cache.with_own_pid(7, at(21))), ["ip", "nft"]);
         // One whose image could not be read makes doubt too.
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
         cache.exited(7, at(11));
-        cache.insert(7, at(20), None);
+        insert(&mut cache, 7, at(20), None);
         assert_eq!(comms(&cache.with_own_pid(7, at(21))), ["ip", "?"]);
     }
 
     #[test]
     fn an_end_that_was_missed_is_inferred() {
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "ip")));
-        cache.insert(7, at(100), Some(facts(7, 100, "nft")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(100), Some(facts(7, 100, "nft")));
         assert_eq!(comms(&cache.with_own_pid(7, at(50))), ["ip"]);
         assert_eq!(comms(&cache.with_own_pid(7, at(100) + KEPT + at(1))), ["nft"]);
     }
@@ -305,7 +341,7 @@ mod tests {
     #[test]
     fn a_copy_that_executed_nothing_makes_its_pid_doubtful() {
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
         cache.exited(7, at(11));
         assert_eq!(comms(&cache.with_own_pid(7, at(15))), ["ip"]);
         cache.exited(7, at(20));
@@ -316,7 +352,7 @@ mod tests {
     #[test]
     fn a_storm_of_ends_neither_grows_nor_evicts() {
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
         cache.exited(7, at(11));
         for pid in 1000..200_000 {
             cache.exited(pid, at(12));
@@ -328,11 +364,11 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_ended_first_goes_first() {
         let mut cache = Executions::default();
-        cache.insert(1, at(1), Some(facts(1, 1, "systemd")));
+        insert(&mut cache, 1, at(1), Some(facts(1, 1, "systemd")));
         for pid in 2..40_000u32 {
             let mut facts = facts(pid, 2, "ip");
             facts.cmdline = vec![vec![b'x'; 4096].into()];
-            cache.insert(pid, at(2), Some(facts));
+            insert(&mut cache, pid, at(2), Some(facts));
             cache.exited(pid, at(2));
             assert!(cache.len() <= LIMIT_ENTRIES && cache.bytes() <= LIMIT_BYTES);
         }
@@ -341,7 +377,7 @@ mod tests {
         assert!(cache.with_own_pid(2, at(3)).is_empty());
         assert_eq!(comms(&cache.with_own_pid(39_999, at(3))), ["ip"]);
         for pid in 0..LIMIT_ENTRIES as u32 + 10 {
-            cache.insert(100_000 + pid, at(4), Some(facts(100_000 + pid, 4, "sleep")));
+            insert(&mut cache, 100_000 + pid, at(4), Some(facts(100_000 + pid, 4, "sleep")));
         }
         assert!(cache.len() <= LIMIT_ENTRIES);
         assert!(cache.by_pid.len() <= LIMIT_ENTRIES && cache.ended.len() <= LIMIT_ENTRIES);
@@ -359,9 +395,9 @@ mod tests {
     #[test]
     fn after_a_loss_only_what_ended_is_remembered() {
         let mut cache = Executions::default();
-        cache.insert(7, at(10), Some(facts(7, 10, "ip")));
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
         cache.exited(7, at(11));
-        cache.insert(8, at(10), Some(facts(8, 10, "sh")));
+        insert(&mut cache, 8, at(10), Some(facts(8, 10, "sh")));
         assert!(!cache.has_gap(at(12)) && !cache.has_unread(at(12)));
         cache.lost(at(12));
         assert!(cache.has_gap(at(12)) && !cache.has_gap(at(13) + LAG));

@@ -136,12 +136,11 @@ impl Worker {
         let mut in_a_hurry = false;
         while !self.bell.stop.load(std::sync::atomic::Ordering::Acquire) {
             self.bell.wake.clear();
-            let asked = linx_sys::boottime();
-            if self.drain().is_err() {
+            let Ok(asked) = self.drain() else {
                 // Nothing more can be heard, and nobody shall wait for it; `/proc` remains.
                 self.with(Executions::forget_running);
                 break;
-            }
+            };
             self.bell.memory.publish(asked);
             if let Some(pid) = self.unread.pop() {
                 self.read_running(pid);
@@ -171,13 +170,14 @@ impl Worker {
         super::give_up_all_but(keep.as_deref());
     }
 
-    /// Hears all that is queued.
-    fn drain(&mut self) -> Result<(), linx_sys::Error> {
+    /// Hears all that is queued; everything up to the time that it returns.
+    fn drain(&mut self) -> Result<Duration, linx_sys::Error> {
         // Process events are stamped with a clock that does not count sleep.
         let asleep = linx_sys::boottime().saturating_sub(linx_sys::monotonic());
         loop {
+            let asked = linx_sys::boottime();
             match self.connector.recv() {
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(asked),
                 Ok(Some(notice)) => self.hear(notice.event, notice.time + asleep),
                 Err(e) if e.is_nobufs() => {
                     self.with(|executions| executions.lost(linx_sys::boottime()));
@@ -193,7 +193,8 @@ impl Worker {
             ProcEvent::Exec { pid, .. } => {
                 // A process that started later only has the same pid: of this one nothing is known.
                 let facts = self.procfs.executed(pid).filter(|facts| facts.stat.start <= at + TICK);
-                self.with(|executions| executions.insert(pid, at, facts));
+                let read = linx_sys::boottime();
+                self.with(|executions| executions.insert(pid, at, facts, read));
                 self.memo.forget(pid);
             }
             // The copy has the parent's sockets, and may use them.
@@ -213,7 +214,8 @@ impl Worker {
         }
         let facts = self.procfs.executed(pid);
         if let Some(facts) = facts.filter(|facts| !facts.stat.is_zombie && !facts.stat.is_kernel_thread) {
-            self.with(|executions| executions.insert(pid, facts.stat.start, Some(facts)));
+            let read = linx_sys::boottime();
+            self.with(|executions| executions.insert(pid, facts.stat.start, Some(facts), read));
         }
     }
 

@@ -123,9 +123,20 @@ impl Core {
         author
     }
 
-    /// Whether all executions up to the event have been heard.
-    fn catch_up(&self, seen: Duration) -> bool {
-        self.bell.get().is_some_and(|bell| bell.catch_up(seen, CATCH_UP))
+    /// Whether all executions up to then have been heard.
+    fn catch_up(&self, to: Duration) -> bool {
+        self.bell.get().is_some_and(|bell| bell.catch_up(to, CATCH_UP))
+    }
+
+    /// Executions that were heard. What was read of an image may be of the next one: the executions up to the reading
+    /// must have been heard, which tell that.
+    fn executions(&self, ask: impl Fn(&super::cache::Executions) -> Vec<Execution>) -> Vec<Execution> {
+        let found = self.heard(&ask);
+        match found.iter().filter_map(|execution| execution.read).max() {
+            Some(read) if self.catch_up(read) => self.heard(&ask),
+            Some(_) => Vec::new(),
+            None => found,
+        }
     }
 
     /// The process, and what that stands on; `None` where the answer does not hold for later events.
@@ -145,7 +156,7 @@ impl Core {
             match self.holder(socket, seen) {
                 Holder::One(facts, descriptor) => {
                     let (pid, start) = (facts.pid, facts.stat.start);
-                    let (facts, is_replaced) = self.with_what_was_heard(*facts, seen);
+                    let (facts, is_replaced) = self.with_what_was_heard(*facts, seen)?;
                     let proof = Proof { pid, start, socket: Some((socket, descriptor)) };
                     return Some((facts, (!is_replaced).then_some(proof)));
                 }
@@ -225,7 +236,7 @@ impl Core {
     /// nothing is known.
     fn candidates(&self, portid: u32, seen: Duration, early: Option<Facts>) -> Option<Vec<Candidate>> {
         let mut found = Vec::new();
-        for execution in self.heard(|executions| executions.with_own_pid(portid, seen)) {
+        for execution in self.executions(|executions| executions.with_own_pid(portid, seen)) {
             let Execution { facts, executed, is_replaced, .. } = execution;
             found.push(Candidate { facts: facts?, executed, is_alive: false, is_replaced });
         }
@@ -342,10 +353,10 @@ impl Core {
         if let Some((stat, pid)) = thread {
             let now = self.procfs.now(pid).filter(|now| now.stat.start <= stat.start)?;
             let proof = Proof { pid, start: now.stat.start, socket: None };
-            let (facts, is_replaced) = self.with_what_was_heard(now, seen);
+            let (facts, is_replaced) = self.with_what_was_heard(now, seen)?;
             return Some((facts, (!is_replaced).then_some(proof)));
         }
-        let mut heard = self.heard(|executions| executions.with_pid(tid, seen));
+        let mut heard = self.executions(|executions| executions.with_pid(tid, seen));
         match (heard.pop(), heard.is_empty()) {
             (Some(execution), true) => {
                 let facts = execution.facts.filter(|facts| facts.stat.comm == comm)?;
@@ -356,16 +367,17 @@ impl Core {
     }
 
     /// What `/proc` says now, and for what it does not say any more, what was read when it was executed; and whether
-    /// the process executed something else since, in which case what it is now did not do it.
-    fn with_what_was_heard(&self, now: Facts, seen: Duration) -> (Arc<Facts>, bool) {
-        let heard = self.heard(|executions| executions.with_pid(now.pid, seen));
+    /// the process executed something else since, in which case what it is now did not do it; `None` where what it was
+    /// could not be read.
+    fn with_what_was_heard(&self, now: Facts, seen: Duration) -> Option<(Arc<Facts>, bool)> {
+        let heard = self.executions(|executions| executions.with_pid(now.pid, seen));
         let same = heard.into_iter().find(|execution| execution.start == now.stat.start);
         let is_replaced = same.as_ref().is_some_and(|execution| execution.is_replaced);
         match same.and_then(|execution| execution.facts) {
-            Some(facts) if is_replaced || is_other_image(&now, &facts) => (facts, true),
-            Some(facts) if now.stat.is_zombie => (facts, false),
-            Some(facts) => (Arc::new(merged(now, &facts)), false),
-            None => (Arc::new(now), is_replaced),
+            Some(facts) if is_replaced || is_other_image(&now, &facts) => Some((facts, true)),
+            Some(facts) if now.stat.is_zombie => Some((facts, false)),
+            Some(facts) => Some((Arc::new(merged(now, &facts)), false)),
+            None => (!is_replaced).then(|| (Arc::new(now), false)),
         }
     }
 
