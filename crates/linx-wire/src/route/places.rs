@@ -19,19 +19,33 @@ const FAR: u32 = 1 << 31;
 /// The attributes whose place is kept, as bits: the eight that most routes have most of.
 const PLACED: u32 = addresses() | 1 << rta::OIF | 1 << rta::TABLE | 1 << rta::PRIORITY | 1 << rta::NH_ID;
 
-/// How far to the left the place of one of the eight is.
-#[inline(always)]
-const fn shift(number: u16) -> u32 {
-    match number {
-        rta::OIF => 8,
-        rta::GATEWAY => 16,
-        rta::TABLE => 24,
-        rta::PRIORITY => 32,
-        rta::PREFSRC => 40,
-        rta::NH_ID => 48,
-        rta::SRC => 56,
-        _ => 0,
+/// How far to the left the place of one of the eight is. A table: as a `match` it becomes a jump to anywhere.
+static SHIFTS: [u8; 32] = {
+    let mut shifts = [0; 32];
+    let eight =
+        [rta::DST, rta::OIF, rta::GATEWAY, rta::TABLE, rta::PRIORITY, rta::PREFSRC, rta::NH_ID, rta::SRC];
+    let mut place = 0;
+    while place < eight.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            shifts[eight[place] as usize] = 8 * place as u8;
+        }
+        place += 1;
     }
+    shifts
+};
+
+#[inline(always)]
+fn shift(number: u16) -> u32 {
+    SHIFTS.get(usize::from(number & 31)).copied().unwrap_or_default().into()
+}
+
+/// Length and number of an attribute, read at once.
+#[inline(always)]
+fn head(bytes: [u8; 4]) -> (u16, u16) {
+    let word = u32::from_ne_bytes(bytes);
+    let (low, high) = (word as u16, (word >> 16) as u16);
+    if cfg!(target_endian = "little") { (low, high) } else { (high, low) }
 }
 
 /// A route's message, and where its attributes are. Small, and made in registers: a table in memory would be copied
@@ -74,15 +88,25 @@ fn among(set: u32, number: u16) -> bool {
     number < 32 && set >> (number & 31) & 1 != 0
 }
 
-/// Writes down the place of one of the eight, and that it is there.
-#[inline(always)]
-fn put(found: &mut u64, present: &mut u32, number: u16, at: usize) {
-    let bit = 1 << (number & 31);
-    if at > 255 * 4 || *present & bit != 0 {
-        *present |= FAR;
+/// What was found so far.
+#[derive(Clone, Copy)]
+struct Found {
+    /// As in [`Places`].
+    at: u64,
+    present: u32,
+    /// Those of the eight that came once more.
+    again: u32,
+}
+
+impl Found {
+    /// Writes down the place of one of the eight, and that it is there.
+    #[inline(always)]
+    fn put(&mut self, number: u16, at: usize) {
+        let bit = 1 << (number & 31);
+        self.again |= self.present & bit;
+        self.present |= bit;
+        self.at |= (at as u64 / 4) << shift(number);
     }
-    *found |= ((at as u64 / 4) & 0xff) << shift(number);
-    *present |= bit;
 }
 
 impl<'a> Places<'a> {
@@ -113,22 +137,24 @@ impl<'a> Places<'a> {
     fn fill<const WIDTH: usize>(&mut self) -> Result<()> {
         let whole = self.attributes.len();
         let mut rest = self.attributes;
-        let (mut found, mut present) = (0, 0);
+        // Where the last place would fit, all do.
+        let present = if whole > 255 * 4 { FAR } else { 0 };
+        let mut found = Found { at: 0, present, again: 0 };
         loop {
             let at = whole - rest.len();
             if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<8>() {
-                let number = u16::from_ne_bytes([t0, t1]);
-                if u16::from_ne_bytes([l0, l1]) == 8 && among(const { words(WIDTH) & PLACED }, number) {
-                    put(&mut found, &mut present, number, at);
+                let (length, number) = head([l0, l1, t0, t1]);
+                if length == 8 && among(const { words(WIDTH) & PLACED }, number) {
+                    found.put(number, at);
                     rest = after;
                     continue;
                 }
             }
             if WIDTH == 16 {
                 if let Some((&[l0, l1, t0, t1, ..], after)) = rest.split_first_chunk::<20>() {
-                    let number = u16::from_ne_bytes([t0, t1]);
-                    if u16::from_ne_bytes([l0, l1]) == 20 && among(addresses(), number) {
-                        put(&mut found, &mut present, number, at);
+                    let (length, number) = head([l0, l1, t0, t1]);
+                    if length == 20 && among(addresses(), number) {
+                        found.put(number, at);
                         rest = after;
                         continue;
                     }
@@ -138,14 +164,17 @@ impl<'a> Places<'a> {
             let Some(attr) = attrs.step() else { break };
             let number = attr.number();
             match check::<WIDTH>(number, attr.payload) {
-                Ok(RARE) => present |= RARE,
-                Ok(_) if among(PLACED, number) => put(&mut found, &mut present, number, at),
-                Ok(bit) => present |= bit,
+                Ok(RARE) => found.present |= RARE,
+                Ok(_) if among(PLACED, number) => found.put(number, at),
+                Ok(bit) => found.present |= bit,
                 Err(_) => return Err(misfit(number, attr.payload.len(), at)),
             }
             rest = rest.get(attrs.offset()..).unwrap_or_default();
         }
-        (self.at, self.present) = (found, present);
+        (self.at, self.present) = (found.at, found.present);
+        if found.again != 0 {
+            self.present |= FAR;
+        }
         if rest.is_empty() { Ok(()) } else { Err(fault(rest, whole - rest.len())) }
     }
 
