@@ -248,8 +248,12 @@ impl Marker<'_> {
 
     fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let words = |kinds: &[Kind]| {
-            let mut all: Vec<_> = kinds.iter().map(|kind| words::followed(*kind)).collect();
-            all.dedup();
+            let mut all = Vec::with_capacity(kinds.len());
+            for word in kinds.iter().map(|kind| words::followed(*kind)) {
+                if !all.contains(&word) {
+                    all.push(word);
+                }
+            }
             all
         };
         match self {
@@ -565,6 +569,15 @@ mod tests {
         );
         let text = line(|records, out| records.marker(out, EPOCH, None, &Marker::Lagged { lost: 7 }));
         assert!(text.ends_with("Z\",\"op\":\"lagged\",\"lost\":7}\n"), "{text}");
+    }
+
+    #[test]
+    fn all_that_nf_tables_has_is_followed_as_one() {
+        let kinds = &[Kind::Table, Kind::Route, Kind::Chain, Kind::NftRule, Kind::Generation];
+        let synced = Marker::Synced { kinds, hidden: &[], generation: Some(4210) };
+        let text = line(|records, out| records.marker(out, EPOCH, None, &synced));
+        let expected = r#""op":"synced","kinds":["nft","route"],"hidden":[],"generation":4210}"#;
+        assert!(text.trim_end().ends_with(expected), "{text}");
     }
 
     #[test]
