@@ -14,8 +14,8 @@ const STYLES: Styles = Styles::styled()
 const ABOUT: &str = "The Linux kernel's network state, live, in any network namespace";
 
 const LONG_ABOUT: &str = "\
-The Linux kernel's network state, live, in any network namespace: links, addresses, neighbours, routes, rules and \
-next hops, and every change to them with its author. Changes nothing itself.";
+The Linux kernel's network state, live, in any network namespace: links, addresses, neighbours, routes, rules, \
+next hops and nf_tables, and every change to them with its author. Changes nothing itself.";
 
 const FILTERS: &str = "\
 Filters, combined with \"and\", each may be preceded by \"not\":
@@ -24,13 +24,15 @@ Filters, combined with \"and\", each may be preceded by \"not\":
   type KIND        links of a kind (veth, bridge, …) and their addresses, routes of a type (blackhole, …)
   group GROUP      links of a group and their addresses
   table TABLE      routes and rules of a routing table; all
+  table [FAMILY] NAME  of nft: what is in this table
   proto PROTOCOL   made by this protocol (kernel, static, bird, …)
   to PREFIX        routes to exactly this prefix; addresses, neighbours, rules within it
   to root PREFIX   … to this prefix and longer ones
   to match PREFIX  … to this prefix and shorter ones
   by WHO           changes by a command, pid, login, unit or container, or by its parent
   op new|del       changes of one direction (monitor)
-Objects and words may be abbreviated as with ip: l a r n ru nex.";
+Objects and words may be abbreviated as with ip: l a r n ru nex.
+Behind nft: ruleset, tables, chains, rules, sets, elements, objects, flowtables.";
 
 /// See `linx --help`.
 #[derive(Parser, Debug)]
@@ -208,7 +210,7 @@ pub(crate) enum When {
 /// `linx list`
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// link, address, route, neigh, rule, nexthop, nsid or all; then filters; or: route get ADDRESS …
+    /// link, address, route, neigh, rule, nexthop, nsid, nft or all; then filters; or: route get ADDRESS …
     #[arg(value_name = "OBJECT|FILTER")]
     pub(crate) words: Vec<OsString>,
     /// Also what is hidden otherwise: all tables, NOARP and proxy neighbours, bridge forwarding entries, rules of
@@ -234,6 +236,15 @@ pub(crate) struct Monitor {
     /// End after this time (30s, 5m, 1h30m), with exit status 4
     #[arg(long = "for", value_name = "DURATION")]
     pub(crate) duration: Option<String>,
+    /// Of nf_tables: the rule set of this generation is known; begins with resync_needed if it is another by now
+    #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) since_gen: Option<u32>,
+    /// Changes of a commit that are printed one by one; more are counted by table; 0: all are printed
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) fold: usize,
+    /// A commit is one line of JSON, however long
+    #[arg(long)]
+    pub(crate) whole: bool,
     /// Receive buffer to ask the kernel for, in each namespace
     #[arg(long, value_name = "SIZE", default_value = "64M")]
     pub(crate) rcvbuf: String,

@@ -70,13 +70,18 @@ impl Failure {
     fn privilege(self, capability: Option<linx::Capability>) -> Self {
         let Some(capability) = capability else { return self.remedy("use sudo") };
         let word = capability.to_string().to_lowercase();
-        let program = std::env::current_exe().map_or_else(
-            |_| "/usr/bin/linx".to_owned(),
-            |path| linx_wire::name::Name::new(path.as_os_str().as_encoded_bytes()).to_string(),
-        );
+        let program = Self::program();
         // Not a part of the sentence before it: it is what to type.
         let message = format!("{}: use sudo, or once: sudo setcap {word}+ep {program}", self.message);
         Self { message, ..self }
+    }
+
+    /// The path of this program, for `setcap`.
+    pub(crate) fn program() -> String {
+        std::env::current_exe().map_or_else(
+            |_| "/usr/bin/linx".to_owned(),
+            |path| linx_wire::name::Name::new(path.as_os_str().as_encoded_bytes()).to_string(),
+        )
     }
 
     /// The same, asking whether the nearest of `known` was meant.

@@ -14,6 +14,8 @@ pub(crate) enum Object {
     Rule,
     NextHop,
     NsId,
+    /// What nf_tables has, of all kinds.
+    Nft,
 }
 
 /// Words and what they mean. An abbreviation is the first word here that begins with it, as with ip: `r` is
@@ -37,12 +39,33 @@ const WORDS: &[(&str, Object)] = &[
     ("neighbours", Object::Neigh),
     ("nexthops", Object::NextHop),
     ("nsids", Object::NsId),
+    ("nft", Object::Nft),
+    ("nftables", Object::Nft),
+];
+
+/// The kinds of objects of nf_tables, each after what it needs.
+pub(crate) const NFT: [Kind; 7] = [
+    Kind::Table,
+    Kind::Chain,
+    Kind::StatefulObject,
+    Kind::Flowtable,
+    Kind::Set,
+    Kind::Elements,
+    Kind::NftRule,
 ];
 
 impl Object {
     /// Every kind, in the order in which state is printed: what others refer to comes first.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::NsId, Self::Link, Self::Address, Self::Neigh, Self::Rule, Self::NextHop, Self::Route];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::NsId,
+        Self::Link,
+        Self::Address,
+        Self::Neigh,
+        Self::Rule,
+        Self::NextHop,
+        Self::Route,
+        Self::Nft,
+    ];
 
     /// What a word or an abbreviation means.
     pub(crate) fn parse(word: &str) -> Option<Self> {
@@ -67,12 +90,13 @@ impl Object {
             Self::Rule => "rule",
             Self::NextHop => "nexthop",
             Self::NsId => "nsid",
+            Self::Nft => "nft",
         }
     }
 
-    /// Its kind in the library.
-    pub(crate) fn kind(self) -> Kind {
-        match self {
+    /// Its kind in the library; those of nf_tables are several.
+    pub(crate) fn kind(self) -> Option<Kind> {
+        Some(match self {
             Self::Link => Kind::Link,
             Self::Address => Kind::Address,
             Self::Route => Kind::Route,
@@ -80,6 +104,22 @@ impl Object {
             Self::Rule => Kind::Rule,
             Self::NextHop => Kind::NextHop,
             Self::NsId => Kind::NsId,
+            Self::Nft => return None,
+        })
+    }
+
+    /// What a word behind `nft` means: the kinds of objects of nf_tables; none for a word that is none of nft's.
+    pub(crate) fn nft_kinds(word: &str) -> &'static [Kind] {
+        match word {
+            "ruleset" => &NFT,
+            "tables" => &[Kind::Table],
+            "chains" => &[Kind::Chain],
+            "rules" => &[Kind::NftRule],
+            "sets" | "maps" => &[Kind::Set],
+            "elements" => &[Kind::Elements],
+            "objects" => &[Kind::StatefulObject],
+            "flowtables" => &[Kind::Flowtable],
+            _ => &[],
         }
     }
 
@@ -103,6 +143,7 @@ mod tests {
             ("n ne nei neigh neighbor neighbour neighbours", Object::Neigh),
             ("nex nexthop", Object::NextHop),
             ("ns nsid", Object::NsId),
+            ("nf nft", Object::Nft),
         ] {
             for word in words.split(' ') {
                 assert_eq!(Object::parse(word), Some(object), "{word}");

@@ -4,6 +4,7 @@ use linx_sys::{Capability, drop_capabilities_except, raise_nofile};
 
 use crate::args::Global;
 use crate::error::{Failure, Outcome, note};
+use crate::object::Object;
 
 /// Raises the soft limit on open files to the hard one: every namespace takes some.
 pub(crate) fn raise_files() {
@@ -20,6 +21,15 @@ pub(crate) fn of_list(global: &Global, links: bool) -> &'static [Capability] {
     if is_abroad(global) || links { ABROAD } else { &[] }
 }
 
+/// What listing these objects takes: nf_tables is asked with a privilege.
+pub(crate) fn of_listing(global: &Global, objects: &[Object]) -> Vec<Capability> {
+    let mut keep = of_list(global, objects.contains(&Object::Link)).to_vec();
+    if objects.contains(&Object::Nft) {
+        keep.push(Capability::NET_ADMIN);
+    }
+    keep
+}
+
 /// What finding authors takes: to read of other users' processes; abroad also of the sockets there.
 pub(crate) fn of_authors(global: &Global) -> &'static [Capability] {
     if is_abroad(global) { ABROAD } else { &[Capability::DAC_READ_SEARCH, Capability::SYS_PTRACE] }
@@ -27,10 +37,21 @@ pub(crate) fn of_authors(global: &Global) -> &'static [Capability] {
 
 /// What following takes once all is open: nothing in one's own namespace; where more namespaces come, also to force
 /// their receive buffers.
-pub(crate) fn of_monitor(global: &Global) -> &'static [Capability] {
-    const COMING: &[Capability] =
-        &[Capability::DAC_READ_SEARCH, Capability::SYS_PTRACE, Capability::SYS_ADMIN, Capability::NET_ADMIN];
-    if global.all_netns { COMING } else { of_list(global, false) }
+pub(crate) fn of_monitor(global: &Global, nft: bool) -> Vec<Capability> {
+    let mut keep = of_list(global, false).to_vec();
+    // nf_tables is asked for its generation after a loss, and by each request whether one may.
+    if global.all_netns || nft {
+        keep.push(Capability::NET_ADMIN);
+    }
+    keep
+}
+
+/// Says that nf_tables is not followed, or listed.
+pub(crate) fn note_no_nft() {
+    let program = Failure::program();
+    note(format_args!(
+        "nft left out: needs CAP_NET_ADMIN (sudo, or setcap cap_net_admin+ep {program}); everything else follows"
+    ));
 }
 
 /// Whether a command works in other namespaces than its own.

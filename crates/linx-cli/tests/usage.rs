@@ -36,7 +36,7 @@ fn a_command_line_that_cannot_be_understood_is_exit_1() {
         ("-q", "linx: no option \"-q\"; `linx --help` lists them"),
         (
             "list",
-            "linx: list: wanted: what to list; objects are nsid, link, address, neigh, rule, nexthop, route and all",
+            "linx: list: wanted: what to list; objects are nsid, link, address, neigh, rule, nexthop, route, nft and all",
         ),
         (
             "-f ipx list link",

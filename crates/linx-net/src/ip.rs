@@ -60,6 +60,7 @@ impl Text {
     }
 
     /// Adds the last `N` digits of a number.
+    #[cfg(feature = "json")]
     #[inline]
     pub(crate) fn push_digits<const N: usize>(&mut self, mut number: u32) {
         let mut digits = [0; N];
@@ -177,6 +178,7 @@ pub fn address(address: IpAddr) -> Text {
 }
 
 /// A destination in both of its forms, written once.
+#[cfg(any(feature = "json", test))]
 pub(crate) struct Destination {
     /// As [`with_length`].
     text: Text,
@@ -184,6 +186,7 @@ pub(crate) struct Destination {
     shown: Option<u8>,
 }
 
+#[cfg(any(feature = "json", test))]
 impl Destination {
     #[inline]
     pub(crate) fn new(prefix: IpNet) -> Self {

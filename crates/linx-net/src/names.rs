@@ -172,6 +172,7 @@ pub(crate) struct Token(Arc<()>);
 
 impl Token {
     /// Whether it is of the same words.
+    #[cfg(feature = "json")]
     #[inline]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -235,6 +236,7 @@ impl Names {
         self
     }
 
+    #[cfg(feature = "json")]
     #[inline]
     pub(crate) fn state(&self) -> &Token {
         &self.state
@@ -464,6 +466,7 @@ impl LinkNames {
         }
     }
 
+    #[cfg(feature = "json")]
     #[inline]
     pub(crate) fn state(&self) -> &Token {
         &self.state

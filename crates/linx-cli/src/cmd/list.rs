@@ -3,7 +3,7 @@
 use linx::ErrorKind;
 
 use super::route_get;
-use super::state::{Opened, State, check_links, note_strange_types};
+use super::state::{Opened, State, check_links, is_refused, note_strange_types};
 use crate::args::{Global, List};
 use crate::error::{Failure, Outcome};
 use crate::filter::{self, Query};
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &List, global: &Global) -> Outcome {
         return get(&question, global, machine).map_err(|failure| failure.of(OPERATION));
     }
     let query = filter::parse("list", &args.words, &machine)?;
-    privileges::keep_only(privileges::of_list(global, query.kinds().contains(&Object::Link)))?;
+    privileges::keep_only(&privileges::of_listing(global, &query.kinds()))?;
     let operation = query.operation("list");
     list(&query, args.all, global, machine).map_err(|failure| failure.of(&operation))
 }
@@ -52,7 +52,10 @@ fn list(query: &Query, all: bool, global: &Global, machine: Machine) -> Outcome 
     let mut outcome = Ok(());
     'places: for place in &places {
         for kind in &kinds {
-            outcome = state.print(place, *kind, &mut printer);
+            outcome = match kind {
+                Object::Nft => rule_set(query, &state, place, &mut printer),
+                kind => state.print(place, *kind, &mut printer),
+            };
             if outcome.is_err() || printer.is_closed() {
                 break 'places;
             }
@@ -60,6 +63,30 @@ fn list(query: &Query, all: bool, global: &Global, machine: Machine) -> Outcome 
     }
     printer.finish().and(outcome)
 }
+
+/// The rule set of nf_tables; where it was not asked for by name and may not be read, that is said.
+fn rule_set(query: &Query, state: &State<'_>, opened: &Opened, printer: &mut Printer) -> Outcome {
+    match state.rule_set(opened, query.nft_kinds(), None) {
+        Ok(ruleset) => {
+            let printed = state.print_rule_set(opened, &ruleset, query.nft_kinds(), printer);
+            match query.filter.nft_table() {
+                Some(name) if printed == 0 => state.check_nft_table(opened, name),
+                _ => Ok(()),
+            }
+        }
+        Err(error) if error.errno() == Some(ENOENT) => match query.filter.nft_table() {
+            Some(name) => state.check_nft_table(opened, name).and(Err(error.into())),
+            None => Err(error.into()),
+        },
+        Err(error) if !query.names_nft() && is_refused(&error) => {
+            privileges::note_no_nft();
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+const ENOENT: i32 = 2;
 
 /// Opens the namespaces and learns their links.
 fn open(global: &Global) -> Outcome<Vec<Opened>> {

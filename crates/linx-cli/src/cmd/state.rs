@@ -1,7 +1,9 @@
 //! The state of a namespace, printed: what `list` shows, and what `monitor --snapshot` begins with.
 
+use linx::names::KnownSets;
+use linx::nft::{self, Ruleset, TableView};
 use linx::{
-    AddressFilter, ErrorKind, Handle, Link, LinkFilter, NeighbourFilter, NeighbourState, NeighbourView,
+    AddressFilter, ErrorKind, Handle, Kind, Link, LinkFilter, NeighbourFilter, NeighbourState, NeighbourView,
     NextHopFilter, ObjectRef, RouteFilter, RuleFilter, RuleView,
 };
 use linx_wire::addr::family;
@@ -9,7 +11,7 @@ use linx_wire::route::link::LinkData;
 
 use crate::args::Family;
 use crate::error::{Failure, Outcome, note, quoted};
-use crate::filter::{Filter, Links, Subject};
+use crate::filter::{Filter, LinkWord, Links, Subject};
 use crate::object::Object;
 use crate::out::Printer;
 use crate::peers::{Known, Neighbourhood};
@@ -115,6 +117,8 @@ impl State<'_> {
                 handle.nsids().all().map_err(failed)?.iter().for_each(|n| print(n.as_ref().into()));
             }
             Object::Route => return self.routes(opened, number, printer),
+            // Of one generation, and by kinds: see `rule_set`.
+            Object::Nft => {}
         }
         Ok(())
     }
@@ -167,6 +171,66 @@ impl State<'_> {
         Ok(())
     }
 
+    /// Reads the rule set, as far as it is wanted.
+    pub(super) fn rule_set(
+        &self,
+        opened: &Opened,
+        kinds: &[Kind],
+        control: Option<&linx::Control>,
+    ) -> linx::Result<Ruleset> {
+        // Elements are written as their sets say.
+        let mut read = kinds.to_vec();
+        if kinds.contains(&Kind::Elements) {
+            read.push(Kind::Set);
+        }
+        let mut pull = nft::pull(&opened.handle).kinds(&read);
+        if let Some((family, name)) = self.filter.only_nft_table() {
+            pull = pull.table(family, &name.0);
+        }
+        match control {
+            Some(control) => pull.subscribe_first(control).ruleset(),
+            None => pull.ruleset(),
+        }
+    }
+
+    /// Prints what is wanted of a rule set; how many messages that were.
+    pub(super) fn print_rule_set(
+        &self,
+        opened: &Opened,
+        ruleset: &Ruleset,
+        kinds: &[Kind],
+        printer: &mut Printer,
+    ) -> usize {
+        printer.begin_state();
+        let mut printed = 0;
+        let sets = sets_of(ruleset);
+        for entity in ruleset.entities() {
+            if kinds.contains(&entity.kind()) && self.filter.keeps_nft(&entity, "list") {
+                printer.nft_state(&opened.place, &sets, entity);
+                printed += 1;
+            }
+        }
+        printed
+    }
+
+    /// Says so where there is no such table.
+    pub(super) fn check_nft_table(
+        &self,
+        opened: &Opened,
+        (family, name): (Option<nft::Family>, &LinkWord),
+    ) -> Outcome {
+        let tables = nft::pull(&opened.handle).kinds(&[Kind::Table]).ruleset().map_err(Failure::from)?;
+        let is_family = |table: &nft::TableRef<'_>| family.is_none_or(|f| f.number() == table.family());
+        if tables.tables().any(|table| is_family(&table) && name.is(table.name())) {
+            return Ok(());
+        }
+        let word = family.map_or(String::new(), |family| format!("{family} "));
+        let message = format!("no table {word}{} in namespace {}", name.shown(), opened.place.name);
+        let names = tables.tables().filter(is_family).map(|table| table.name().to_string());
+        let shown = linx_wire::name::Name::new(&name.0).to_string();
+        Err(Failure::system(message).suggest(&shown, names.collect::<Vec<_>>()))
+    }
+
     /// The index of the one link that everything must be on, for the kernel to filter by.
     fn dev(&self, opened: &Opened) -> Option<u32> {
         opened.links.index(self.filter.only_dev()?)
@@ -210,6 +274,18 @@ pub(super) fn note_strange_types(operation: &str, places: &[Opened], filter: &Fi
             }
         }
     }
+}
+
+/// What is known of the sets of a rule set, which says how their elements are written.
+pub(super) fn sets_of(ruleset: &Ruleset) -> KnownSets<'static> {
+    let mut sets = KnownSets::new();
+    ruleset.sets().for_each(|set| sets.note(linx::Operation::New, set.into()));
+    sets
+}
+
+/// Whether it may not be, or the kernel has no such thing.
+pub(crate) fn is_refused(error: &linx::Error) -> bool {
+    matches!(error.kind, ErrorKind::Permission { .. } | ErrorKind::Unsupported)
 }
 
 /// A link that is named must be in one of the namespaces at least.

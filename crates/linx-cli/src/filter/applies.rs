@@ -15,16 +15,16 @@ pub(super) const NEXT_HOP_TYPES: [&str; 3] = ["blackhole", "group", "fdb"];
 
 /// Words that begin a condition, with the kinds that have what it asks for.
 const OF: [(&str, &[Object]); 9] = {
-    use Object::{Address, Link, Neigh, NextHop, NsId, Route, Rule};
+    use Object::{Address, Link, Neigh, NextHop, Nft, NsId, Route, Rule};
     [
         ("dev", &[Link, Address, Route, Neigh, Rule, NextHop]),
         ("master", &[Link, Address, Route, Neigh, NextHop]),
         ("type", &[Link, Address, Route, Rule, NextHop]),
         ("group", &[Link, Address]),
-        ("table", &[Route, Rule]),
+        ("table", &[Route, Rule, Nft]),
         ("protocol", &[Address, Route, Neigh, Rule, NextHop]),
         ("to", &[Address, Route, Neigh, Rule, NextHop]),
-        ("by", &[Address, Route, Neigh, Rule, NextHop, NsId]),
+        ("by", &[Address, Route, Neigh, Rule, NextHop, NsId, Nft]),
         ("op", &Object::ALL),
     ]
 };

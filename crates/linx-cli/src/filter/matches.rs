@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use linx::names::LinkNames;
+use linx::nft::EntityRef;
 use linx::words;
 use linx_wire::addr::family;
 use linx_wire::name::Name;
@@ -163,6 +164,33 @@ impl Filter {
         })
     }
 
+    /// Whether everything but the author lets an object of nf_tables through, of which this is told.
+    pub(crate) fn keeps_nft(&self, object: &EntityRef<'_>, op: &str) -> bool {
+        self.terms.iter().all(|term| match &term.test {
+            Test::By(_) => true,
+            Test::Op(operation) => (operation == op) != term.not,
+            Test::NftTable(family, name) => {
+                let is_family = family.is_none_or(|family| family.number() == object.family());
+                (is_family && object.table().is_some_and(|table| name.is(table))) != term.not
+            }
+            // Nothing of the kind is of nf_tables.
+            _ => term.not,
+        })
+    }
+
+    /// A table of nf_tables that everything must be in, by its name and perhaps its family.
+    pub(crate) fn nft_table(&self) -> Option<(Option<linx::nft::Family>, &LinkWord)> {
+        self.terms.iter().find_map(|term| match &term.test {
+            Test::NftTable(family, name) if !term.not => Some((*family, name)),
+            _ => None,
+        })
+    }
+
+    /// The one table of nf_tables that everything must be in.
+    pub(crate) fn only_nft_table(&self) -> Option<(linx::nft::Family, &LinkWord)> {
+        self.nft_table().and_then(|(family, name)| Some((family?, name)))
+    }
+
     /// Whether the author of a change lets it through.
     pub(crate) fn keeps_author(&self, who: &Who<'_>) -> bool {
         self.terms.iter().all(|term| match &term.test {
@@ -200,6 +228,7 @@ fn holds(test: &Test, subject: &Subject<'_>) -> bool {
         },
         Test::To(selector, prefixes) => prefixes.iter().any(|prefix| leads_to(object, *selector, *prefix)),
         Test::Op(operation) => operation == subject.op,
+        Test::NftTable(..) => false,
         Test::By(_) => true,
     }
 }

@@ -41,6 +41,8 @@ pub(crate) enum Test {
     Group(u32),
     /// A route's or rule's table; `None` is any.
     Table(Option<u32>),
+    /// An object's table of nf_tables, of this family.
+    NftTable(Option<linx::nft::Family>, LinkWord),
     /// Who made it: its number among routing protocols, and that among those of addresses.
     Proto { route: Option<u32>, address: Option<u32> },
     /// Its destination.

@@ -4,9 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::iter::Peekable;
 use std::os::unix::ffi::OsStrExt;
 
+use linx::Kind;
+
 use super::{Filter, LinkWord, Selector, Term, Test, prefix};
 use crate::error::{Failure, Outcome, quoted};
-use crate::object::Object;
+use crate::object::{NFT, Object};
 use crate::suggest;
 
 /// What the words after a command's name ask for.
@@ -16,6 +18,8 @@ pub(crate) struct Query {
     pub(crate) objects: Vec<Object>,
     /// `all` stood there.
     pub(crate) all: bool,
+    /// The kinds of objects of nf_tables that were named; empty: all of them.
+    pub(crate) nft: Vec<Kind>,
     pub(crate) filter: Filter,
 }
 
@@ -23,6 +27,16 @@ impl Query {
     /// The objects: those named, else all, in the order in which state is printed.
     pub(crate) fn kinds(&self) -> Vec<Object> {
         if self.objects.is_empty() || self.all { Object::ALL.to_vec() } else { self.objects.clone() }
+    }
+
+    /// Whether nf_tables was asked for by name.
+    pub(crate) fn names_nft(&self) -> bool {
+        self.objects.contains(&Object::Nft)
+    }
+
+    /// The kinds of objects of nf_tables that are asked for.
+    pub(crate) fn nft_kinds(&self) -> &[Kind] {
+        if self.nft.is_empty() { &NFT } else { &self.nft }
     }
 
     /// The command with its objects, for messages: `list route`.
@@ -63,6 +77,12 @@ pub(crate) fn parse(command: &str, all: &[OsString], known: &dyn Known) -> Outco
     let mut query = Query::default();
     let mut words = all.iter().map(OsString::as_os_str).peekable();
     while let Some(word) = words.peek().copied() {
+        let of_nft = word.to_str().map_or(&[][..], Object::nft_kinds);
+        if query.names_nft() && !of_nft.is_empty() {
+            query.nft.extend(of_nft);
+            words.next();
+            continue;
+        }
         match (object(word), word.to_str()) {
             (Some(object), _) => {
                 if !query.objects.contains(&object) {
@@ -123,7 +143,11 @@ fn conditions<'a>(
             return Err(stranger(word, query, not));
         };
         let mut value = || words.next().ok_or_else(|| missing(name));
-        let test = condition(name, &mut value, known)?;
+        let test = if name == "table" && query.objects == [Object::Nft] {
+            nft_table(&mut value)?
+        } else {
+            condition(name, &mut value, known)?
+        };
         filter.terms.push(Term { not, word: name, test });
     }
     Ok(filter)
@@ -224,6 +248,15 @@ fn condition<'a>(
     })
 }
 
+/// `table NAME`, `table FAMILY NAME`. A name that is a family's word takes the family before it.
+fn nft_table<'a>(value: &mut dyn FnMut() -> Outcome<&'a OsStr>) -> Outcome<Test> {
+    let word = value()?;
+    Ok(match word.to_str().map(str::parse) {
+        Some(Ok(family)) => Test::NftTable(Some(family), LinkWord(value()?.as_bytes().to_vec())),
+        _ => Test::NftTable(None, LinkWord(word.as_bytes().to_vec())),
+    })
+}
+
 fn link(word: &OsStr) -> Outcome<LinkWord> {
     if word.is_empty() {
         return Err(Failure::usage("\"\" is not the name of a link"));
@@ -312,8 +345,8 @@ mod tests {
     #[test]
     fn objects_come_first_each_once() {
         assert_eq!(query("r addr route").objects, [Object::Route, Object::Address]);
-        assert_eq!(query("").kinds().len(), 7);
-        assert_eq!(query("all").kinds().len(), 7);
+        assert_eq!(query("").kinds().len(), 8);
+        assert_eq!(query("all").kinds().len(), 8);
         assert_eq!(query("route dev link").objects, [Object::Route]);
         assert_eq!(query("ru r").operation("list"), "list rule route");
     }
@@ -329,6 +362,27 @@ mod tests {
         assert!(matches!(&terms[4].test, Test::To(Selector::Plain, nets) if nets.len() == 2));
         assert_eq!(query.filter.only_table(), Some(254));
         assert!(query.filter.names_table());
+    }
+
+    #[test]
+    fn what_stands_behind_nft_is_of_nft() {
+        let rules = query("nft rules sets table inet filter");
+        assert_eq!(
+            (rules.objects.as_slice(), rules.nft_kinds()),
+            (&[Object::Nft][..], &[Kind::NftRule, Kind::Set][..])
+        );
+        let name = || LinkWord(b"filter".to_vec());
+        assert!(term(Test::NftTable(Some(linx::nft::Family::Inet), name()))(&rules.filter.terms[0]));
+        assert!(term(Test::NftTable(None, name()))(&query("nft table filter").filter.terms[0]));
+        let mixed = query("rules nft");
+        assert_eq!(
+            (mixed.objects.as_slice(), mixed.nft_kinds()),
+            (&[Object::Rule, Object::Nft][..], &NFT[..])
+        );
+        assert_eq!(
+            why("nft dev lo"),
+            "linx: list nft: \"dev\" is no filter of nft; filters are table, by, op"
+        );
     }
 
     #[test]
@@ -353,7 +407,7 @@ mod tests {
             ("ruote", "linx: list: \"ruote\" is neither an object nor a filter; did you mean \"route\"?"),
             (
                 "xyz",
-                "linx: list: \"xyz\" is neither an object nor a filter; objects are nsid, link, address, neigh, rule, nexthop, route and all",
+                "linx: list: \"xyz\" is neither an object nor a filter; objects are nsid, link, address, neigh, rule, nexthop, route, nft and all",
             ),
             (
                 "route eth0",

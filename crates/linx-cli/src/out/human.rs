@@ -92,8 +92,11 @@ impl Sign {
     }
 }
 
+/// A commit of nf_tables.
+pub(crate) const COMMIT: Style = plain(AnsiColor::Blue).bold();
+
 /// The style of a kind.
-fn kind_style(kind: &str) -> Style {
+pub(super) fn kind_style(kind: &str) -> Style {
     match kind {
         "link" => plain(AnsiColor::Cyan),
         "address" => plain(AnsiColor::Blue),
@@ -102,6 +105,10 @@ fn kind_style(kind: &str) -> Style {
         "rule" => plain(AnsiColor::Magenta),
         "nexthop" => plain(AnsiColor::BrightGreen),
         "netns" => NAMESPACE,
+        "table" => plain(AnsiColor::Blue),
+        "chain" => plain(AnsiColor::Cyan),
+        "set" | "map" | "element" => plain(AnsiColor::Yellow),
+        "flowtable" => plain(AnsiColor::Green),
         _ => Style::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Records to lines, for people or as JSON, in one place: what every line has is decided here.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,9 +11,9 @@ use linx::names::{Context, LinkNames, Peers};
 use linx::{Kind, ObjectRef, text};
 use linx_wire::route::LinkView;
 
-use super::Output;
 use super::human::{self, Paint, Sign};
 use super::time::{Clock, Style};
+use super::{CommitForm, Output};
 use crate::args::Global;
 use crate::error::Outcome;
 use crate::names::Machine;
@@ -77,15 +78,15 @@ pub(crate) struct Happening<'a> {
 
 /// Writes lines to standard output.
 pub(crate) struct Printer {
-    output: Output,
-    layout: Layout,
-    machine: Machine,
-    records: Records,
+    pub(super) output: Output,
+    pub(super) layout: Layout,
+    pub(super) machine: Machine,
+    pub(super) records: Records,
     clock: Clock,
     /// The object of a line for people.
-    text: text::Line,
+    pub(super) text: text::Line,
     /// The author of the last line of JSON: of many lines it is the same.
-    author: Option<(Arc<Author>, Rendered)>,
+    pub(super) author: Option<(Arc<Author>, Rendered)>,
     /// Objects listed so far, and when the last few were read.
     states: u32,
     now: SystemTime,
@@ -93,6 +94,9 @@ pub(crate) struct Printer {
     width: usize,
     /// The caller's own namespace, where it is one of them.
     own: Option<String>,
+    pub(super) commits: CommitForm,
+    /// Of commits that come in parts: the number of the next line, by the namespace's cookie.
+    pub(super) parts: BTreeMap<u64, u32>,
 }
 
 impl Printer {
@@ -115,7 +119,24 @@ impl Printer {
             now: SystemTime::now(),
             width: 0,
             own: None,
+            commits: CommitForm { fold: 0, whole: false },
+            parts: BTreeMap::new(),
         }
+    }
+
+    /// The same, whose commits look like this.
+    pub(crate) fn commits(self, commits: CommitForm) -> Self {
+        Self { commits, ..self }
+    }
+
+    /// When the object that is listed next was read.
+    pub(super) fn state_time(&mut self) -> SystemTime {
+        // Of a long list, neighbours were read together: asking the clock and writing its time is a tenth of a line.
+        if self.states.is_multiple_of(TOGETHER) {
+            self.now = SystemTime::now();
+        }
+        self.states = self.states.wrapping_add(1);
+        self.now
     }
 
     /// Makes room for a namespace's name in its column.
@@ -141,15 +162,10 @@ impl Printer {
         object: ObjectRef<'_>,
         unsettled: bool,
     ) {
-        // Of a long list, neighbours were read together: asking the clock and writing its time is a tenth of a line.
-        if self.states.is_multiple_of(TOGETHER) {
-            self.now = SystemTime::now();
-        }
-        self.states = self.states.wrapping_add(1);
         let happening = Happening {
             object,
             op: Op::List,
-            time: self.now,
+            time: self.state_time(),
             overlap: false,
             unsettled,
             author: None,
@@ -207,7 +223,7 @@ impl Printer {
     }
 
     /// Time and namespace.
-    fn prefix(&mut self, time: SystemTime, namespace: Option<&str>) {
+    pub(super) fn prefix(&mut self, time: SystemTime, namespace: Option<&str>) {
         let start = self.output.buffer().len();
         self.clock.local(time, self.output.buffer());
         let stamp =
@@ -221,7 +237,7 @@ impl Printer {
         }
     }
 
-    fn namespace(&mut self, name: &str) {
+    pub(super) fn namespace(&mut self, name: &str) {
         let length = name.chars().count();
         self.width = self.width.max(length + 2);
         let (paint, width) = (self.layout.paint, self.width);
@@ -307,13 +323,13 @@ impl Printer {
 }
 
 #[inline]
-fn context<'a>(layout: &Layout, machine: &'a Machine, links: &'a LinkNames) -> Context<'a> {
+pub(super) fn context<'a>(layout: &Layout, machine: &'a Machine, links: &'a LinkNames) -> Context<'a> {
     Context::new(&machine.names, links).volatile(layout.volatile).details(layout.details)
 }
 
 /// The author's JSON, rendered unless it is that of the line before.
 #[inline]
-fn remembered<'a>(
+pub(super) fn remembered<'a>(
     last: &'a mut Option<(Arc<Author>, Rendered)>,
     author: Option<&Arc<Author>>,
 ) -> Option<&'a Rendered> {

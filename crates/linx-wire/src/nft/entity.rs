@@ -7,6 +7,7 @@ use super::{
 };
 use crate::attr::Attr;
 use crate::error::Result;
+use crate::name::Name;
 use crate::object::{Decode, Kind};
 use crate::policy::Compare;
 use crate::route::Operation;
@@ -158,6 +159,23 @@ entities! {
     Flowtable(Flowtable, FlowtableRef) as Flowtable;
     /// The end of a transaction.
     Generation(Generation, GenerationRef) as Generation;
+}
+
+impl EntityRef<'_> {
+    /// Name of its table, a table's own; `None` of a generation.
+    #[must_use]
+    pub fn table(&self) -> Option<Name<'_>> {
+        match self {
+            Self::Table(table) => Some(table.name()),
+            Self::Chain(chain) => Some(chain.table()),
+            Self::Rule(rule) => Some(rule.table()),
+            Self::Set(set) => Some(set.table()),
+            Self::Elements(elements) => Some(elements.table()),
+            Self::Object(object) => Some(object.table()),
+            Self::Flowtable(flowtable) => Some(flowtable.table()),
+            Self::Generation(_) => None,
+        }
+    }
 }
 
 // Every kind is one allocation.

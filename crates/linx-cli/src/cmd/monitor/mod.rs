@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use linx::Kind;
 use linx::author::{Attach, Authors};
 use linx::json::Op;
 use linx::namespaces::{Change as Coming, Watcher};
@@ -20,13 +21,14 @@ use crate::args::{Family, Global, Monitor};
 use crate::error::{Failure, Outcome, note};
 use crate::filter::{self, Query};
 use crate::names::Machine;
-use crate::out::{Hangup, Layout, Printer, Sign};
+use crate::object::Object;
+use crate::out::{CommitForm, Hangup, Layout, Printer, Sign};
 use crate::place::{self, Place};
 use crate::privileges::{self, Budget};
 use crate::signals::{self, Interrupt};
 use crate::units::{self, show_duration};
 
-use source::{Ended, Source};
+use source::{Ended, Nft, Source};
 use tail::{Item, Tail};
 
 /// Tokens of what is waited for; those of namespaces follow.
@@ -49,11 +51,35 @@ const ROOMY: usize = 16 << 20;
 /// What was asked for.
 struct Wish {
     query: Query,
+    nft: Nft,
+    commits: CommitForm,
     snapshot: bool,
     family: Option<Family>,
     /// Receive buffer, bytes.
     rcvbuf: usize,
     until: Option<Instant>,
+}
+
+impl Wish {
+    /// Monitors in each namespace.
+    fn sockets(&self) -> usize {
+        let route = self.query.kinds().iter().any(|kind| kind.kind().is_some());
+        usize::from(route) + usize::from(self.nft != Nft::No)
+    }
+}
+
+/// What is asked of nf_tables.
+fn nft_of(args: &Monitor, query: &Query) -> Outcome<Nft> {
+    let since = args.since_gen;
+    match (query.names_nft(), query.kinds().contains(&Object::Nft)) {
+        (true, _) => Ok(Nft::Wanted(since.unwrap_or(0))),
+        _ if since.is_some() => {
+            let failure = Failure::usage("--since-gen is about nf_tables alone");
+            Err(failure.remedy("linx monitor nft --since-gen N"))
+        }
+        (_, true) => Ok(Nft::IfAllowed),
+        _ => Ok(Nft::No),
+    }
 }
 
 /// Why it ended.
@@ -97,7 +123,15 @@ pub(crate) fn run(args: &Monitor, global: &Global) -> Outcome {
         None => None,
     };
     let family = global.family();
-    let wish = Wish { query, snapshot: args.snapshot, family, rcvbuf: units::size(&args.rcvbuf)?, until };
+    let wish = Wish {
+        nft: nft_of(args, &query).map_err(|failure| failure.of(&operation))?,
+        commits: CommitForm { fold: args.fold, whole: args.whole },
+        query,
+        snapshot: args.snapshot,
+        family,
+        rcvbuf: units::size(&args.rcvbuf)?,
+        until,
+    };
     let session = Session::start(wish, args.count, global, machine);
     session.and_then(Session::run).map_err(|failure| failure.of(&operation))
 }
@@ -110,10 +144,10 @@ impl Session {
         let signals = signals::block()?;
         let authors = Authors::start_keeping(privileges::of_authors(global))?;
         let mut budget = Budget::of_machine();
-        let each = budget.each(wish.rcvbuf, places.len());
+        let each = budget.each(wish.rcvbuf, places.len() * wish.sockets());
         let mut sources = BTreeMap::new();
         for (token, place) in (FIRST..).zip(places) {
-            let source = match Source::open(place, &wish.query.kinds(), each, !global.all_netns) {
+            let source = match Source::open(place, &wish.query.kinds(), wish.nft, each, !global.all_netns) {
                 Ok(source) => source,
                 // Gone since it was found: the watcher would tell the same.
                 Err(Ended::Gone) if global.all_netns => continue,
@@ -124,12 +158,16 @@ impl Session {
             sources.insert(token, source);
         }
         let watcher = if global.all_netns { Some(Watcher::new()?) } else { None };
-        privileges::keep_only(privileges::of_monitor(global))?;
+        let has_nft = sources.values().any(Source::has_nft);
+        if wish.nft == Nft::IfAllowed && !has_nft {
+            privileges::note_no_nft();
+        }
+        privileges::keep_only(&privileges::of_monitor(global, has_nft))?;
         let interrupt = signals.listen()?;
         check_links(&sources, &wish.query)?;
         let cache = authors.cache().err().map(ToString::to_string);
         let queue = Attach::new(authors)?;
-        let least = sources.values().map(Source::rcvbuf).min().unwrap_or(usize::MAX);
+        let least = sources.values().map(Source::least_rcvbuf).min().unwrap_or(usize::MAX);
         if least < wish.rcvbuf {
             privileges::note_clamped(least, wish.rcvbuf, each < wish.rcvbuf);
         }
@@ -146,7 +184,8 @@ impl Session {
         if let Some(hangup) = &hangup {
             poll.add(hangup, OUTPUT)?;
         }
-        let mut printer = Printer::new(Layout { live: true, ..Layout::new(global) }, machine)?;
+        let printer = Printer::new(Layout { live: true, ..Layout::new(global) }, machine)?;
+        let mut printer = printer.commits(wish.commits);
         for (token, source) in &sources {
             poll.add(source, *token)?;
             printer.make_room(&source.place);
@@ -204,7 +243,8 @@ impl Session {
             }
             self.late_turns()?;
             self.namespaces()?;
-            if (MANY..SHARE).contains(&taken) && self.sources.values().all(|source| source.rcvbuf() >= ROOMY)
+            if (MANY..SHARE).contains(&taken)
+                && self.sources.values().all(|source| source.least_rcvbuf() >= ROOMY)
             {
                 self.settle()?;
                 self.tail.printer.flush();
@@ -247,7 +287,14 @@ impl Session {
     fn begin(&mut self, token: u64) -> Outcome {
         let Some(source) = self.sources.get_mut(&token) else { return Ok(()) };
         match snapshot(&self.wish, source, &mut self.tail.printer) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                if self.wish.snapshot && !source.is_incomplete() {
+                    // Nothing of the tail comes before it.
+                    let item = Item::Synced(token, std::time::SystemTime::now());
+                    self.tail.queue.push(item, None, Instant::now());
+                }
+                Ok(())
+            }
             Err(Ended::Gone) => {
                 self.tail.queue.push(Item::Gone(token), None, Instant::now());
                 Ok(())
@@ -293,10 +340,10 @@ impl Session {
             match item {
                 Item::Gone(_) => self.leave(token)?,
                 Item::Synced(_, time) => {
-                    self.tail.synced(&source.place, time);
+                    self.tail.synced(source, time);
                     self.one_less();
                 }
-                item => self.tail.show_item(&source.place, &mut source.links, &item, author.as_ref()),
+                item => self.tail.show_item(source, &item, author.as_ref()),
             }
         }
         Ok(())
@@ -307,7 +354,10 @@ impl Session {
         self.unsynced = self.unsynced.map(|left| left.saturating_sub(1));
         if self.unsynced == Some(0) {
             self.unsynced = None;
-            self.tail.all_synced(self.sources.len(), self.began.elapsed());
+            // Each namespace has its own.
+            let generation = self.sources.values().next().and_then(Source::generation);
+            let generation = generation.filter(|_| self.sources.len() == 1);
+            self.tail.all_synced(self.sources.len(), generation, self.began.elapsed());
         }
     }
 
@@ -361,9 +411,10 @@ impl Session {
 
     /// A namespace that came. That one of them cannot be followed does not end the others.
     fn join(&mut self, place: Place) -> Outcome {
-        let rcvbuf = self.budget.each(self.wish.rcvbuf, 1);
+        let rcvbuf = self.budget.each(self.wish.rcvbuf, self.wish.sockets());
         let name = place.name.clone();
-        let source = match Source::open(place, &self.wish.query.kinds(), rcvbuf, false) {
+        let nft = if self.wish.nft == Nft::No { Nft::No } else { Nft::IfAllowed };
+        let source = match Source::open(place, &self.wish.query.kinds(), nft, rcvbuf, false) {
             Ok(source) => source,
             Err(Ended::Gone) => return Ok(()),
             Err(Ended::Failed(failure)) => {
@@ -388,7 +439,7 @@ impl Session {
             let later = Instant::now() + Attach::<Item>::PATIENCE;
             while let Some((item, author)) = self.tail.queue.pop(later) {
                 if let Some(source) = self.sources.get_mut(&item.token()) {
-                    self.tail.show_item(&source.place, &mut source.links, &item, author.as_ref());
+                    self.tail.show_item(source, &item, author.as_ref());
                 }
             }
         }
@@ -428,12 +479,22 @@ fn snapshot(wish: &Wish, source: &mut Source, printer: &mut Printer) -> Result<(
     if wish.snapshot {
         let state = State { filter: &wish.query.filter, all: true, family: wish.family };
         // Who asks for somebody's changes does not ask for the state.
-        if wish.query.filter.keeps_author(&filter::Who::default()) {
-            for kind in wish.query.kinds() {
-                state.print(&opened, kind, printer)?;
+        let shows = wish.query.filter.keeps_author(&filter::Who::default());
+        for kind in wish.query.kinds().into_iter().filter(|kind| shows && *kind != Object::Nft) {
+            state.print(&opened, kind, printer)?;
+        }
+        if let Some(control) = source.nft_control() {
+            let kinds = if shows { wish.query.nft_kinds() } else { &[Kind::Set] };
+            let ruleset = state.rule_set(&opened, kinds, Some(&control))?;
+            if shows {
+                state.print_rule_set(&opened, &ruleset, kinds, printer);
             }
+            source.set_rule_set(&ruleset);
         }
         source.overlap()?;
+    }
+    if source.has_nft() && !wish.snapshot {
+        source.learn_sets(&opened.handle);
     }
     source.links = opened.links;
     Ok(())

@@ -1,13 +1,17 @@
-//! One namespace that is followed: its monitor, its links, and how far its snapshot is.
+//! One namespace that is followed: its monitors, its links, and how far its snapshot is.
 
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
-use linx::monitor::{Barrier, RestartPolicy};
+use linx::monitor::{Barrier, Loss, RestartPolicy};
+use linx::names::KnownSets;
+use linx::nft::{self, Transaction};
 use linx::route::{EventRef, Monitor, Notice, NoticeRef};
 use linx::{ErrorKind, Kind, ObjectRef, Operation};
+use linx_sys::PollSet;
 
+use crate::cmd::state::{is_refused, sets_of};
 use crate::error::Failure;
 use crate::filter::Links;
 use crate::object::Object;
@@ -29,8 +33,16 @@ enum Phase {
 pub(super) struct Source {
     pub(super) place: Place,
     pub(super) links: Links,
-    monitor: Monitor,
+    /// Of rtnetlink; none where only nf_tables is asked for.
+    route: Option<Monitor>,
+    nft: Option<nft::Monitor>,
+    /// Both of them.
+    poll: PollSet,
     phase: Phase,
+    /// The generation of the rule set that was printed.
+    generation: Option<u32>,
+    /// What is known of the sets.
+    pub(super) sets: KnownSets<'static>,
     /// It was said that the namespace is gone.
     is_gone: bool,
 }
@@ -39,10 +51,26 @@ pub(super) struct Source {
 pub(super) enum Turn<'a> {
     /// Something happened to an object.
     Event(Change<'a>),
-    /// Anything else.
-    Notice(Notice),
+    /// A commit of nf_tables.
+    Commit(Transaction),
+    /// Something that a packet did to an object of nf_tables.
+    Packet(nft::Event),
+    /// Events are missing; of nf_tables, or of the rest.
+    Loss(Loss, bool),
+    /// Something that is not the kernel sent so many bytes.
+    Spoofed { portid: u32, length: usize },
     /// The snapshot is complete.
     Synced,
+}
+
+/// What is asked of nf_tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nft {
+    No,
+    /// Where it may be had.
+    IfAllowed,
+    /// The rule set of this generation is known; 0: none is.
+    Wanted(u32),
 }
 
 /// Something that happened to an object.
@@ -58,30 +86,93 @@ pub(super) struct Change<'a> {
 
 impl Source {
     /// Begins to listen. `rcvbuf` is what to ask for, bytes; `follow`: nobody else tells when the namespace is gone.
-    pub(super) fn open(place: Place, kinds: &[Object], rcvbuf: usize, follow: bool) -> Result<Self, Ended> {
-        // Links always: their names are in everybody's lines.
-        let mut kinds: Vec<Kind> = kinds.iter().map(|kind| kind.kind()).collect();
-        if !kinds.contains(&Kind::Link) {
-            kinds.push(Kind::Link);
+    pub(super) fn open(
+        place: Place,
+        kinds: &[Object],
+        nft: Nft,
+        rcvbuf: usize,
+        follow: bool,
+    ) -> Result<Self, Ended> {
+        let poll = PollSet::new().map_err(Failure::from)?;
+        let mut kinds: Vec<Kind> = kinds.iter().filter_map(|kind| kind.kind()).collect();
+        let route = if kinds.is_empty() {
+            None
+        } else {
+            // Links always: their names are in everybody's lines.
+            if !kinds.contains(&Kind::Link) {
+                kinds.push(Kind::Link);
+            }
+            let builder = Monitor::builder().netns(&place.netns).kinds(&kinds).rcvbuf(rcvbuf).follow(follow);
+            let monitor = builder.supervised(RestartPolicy::default()).subscribe()?;
+            poll.add(&monitor, 0).map_err(Failure::from)?;
+            Some(monitor)
+        };
+        let nft = open_nft(&place, nft, rcvbuf, follow)?;
+        if let Some(monitor) = &nft {
+            poll.add(monitor, 0).map_err(Failure::from)?;
         }
-        let monitor = Monitor::builder()
-            .netns(&place.netns)
-            .kinds(&kinds)
-            .rcvbuf(rcvbuf)
-            .follow(follow)
-            .supervised(RestartPolicy::default())
-            .subscribe()?;
-        Ok(Self { place, links: Links::default(), monitor, phase: Phase::Live, is_gone: false })
+        let (links, phase) = (Links::default(), Phase::Live);
+        Ok(Self {
+            place,
+            links,
+            route,
+            nft,
+            poll,
+            phase,
+            generation: None,
+            sets: KnownSets::new(),
+            is_gone: false,
+        })
     }
 
-    /// Effective size of the receive buffer, bytes.
+    /// Effective size of the receive buffers, bytes.
     pub(super) fn rcvbuf(&self) -> usize {
-        usize::try_from(self.monitor.control().stats().rcvbuf_bytes).unwrap_or(usize::MAX)
+        let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        let nft = self.nft.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        usize::try_from(route.unwrap_or(0).saturating_add(nft.unwrap_or(0))).unwrap_or(usize::MAX)
+    }
+
+    /// Effective size of its smallest receive buffer, bytes.
+    pub(super) fn least_rcvbuf(&self) -> usize {
+        let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        let nft = self.nft.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        let least = [route, nft].into_iter().flatten().min();
+        least.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX)
+    }
+
+    /// Whether nf_tables is followed.
+    pub(super) fn has_nft(&self) -> bool {
+        self.nft.is_some()
+    }
+
+    /// Steers the monitor of nf_tables.
+    pub(super) fn nft_control(&self) -> Option<linx::Control> {
+        self.nft.as_ref().map(nft::Monitor::control)
+    }
+
+    /// This rule set was printed.
+    pub(super) fn set_rule_set(&mut self, ruleset: &nft::Ruleset) {
+        self.generation = Some(ruleset.generation());
+        self.sets = sets_of(ruleset);
+    }
+
+    /// Learns the sets, by which elements are written. Where they cannot be read now, elements show as bytes.
+    pub(super) fn learn_sets(&mut self, handle: &linx::Handle) {
+        if let Ok(ruleset) = nft::pull(handle).kinds(&[Kind::Set]).ruleset() {
+            self.sets = sets_of(&ruleset);
+        }
+    }
+
+    /// The generation of the rule set that was printed.
+    pub(super) fn generation(&self) -> Option<u32> {
+        self.generation
     }
 
     /// When it wants its turn even if nothing is there.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.monitor.deadline()
+        let route = self.route.as_ref().and_then(Monitor::deadline);
+        let nft = self.nft.as_ref().and_then(nft::Monitor::deadline);
+        route.into_iter().chain(nft).min()
     }
 
     /// Remembers that the namespace is gone; false when that was known.
@@ -91,12 +182,17 @@ impl Source {
 
     /// Drops what happened so far: the snapshot that begins now has it.
     pub(super) fn forget(&mut self) -> Result<(), Ended> {
-        Ok(self.monitor.until_now(PATIENCE, |_| {})?)
+        match &mut self.route {
+            Some(monitor) => Ok(monitor.until_now(PATIENCE, |_| {})?),
+            None => Ok(()),
+        }
     }
 
     /// What happens up to now may be in the snapshot that was just taken.
     pub(super) fn overlap(&mut self) -> Result<(), Ended> {
-        self.phase = Phase::Overlapping(self.monitor.barrier()?);
+        if let Some(monitor) = &mut self.route {
+            self.phase = Phase::Overlapping(monitor.barrier()?);
+        }
         Ok(())
     }
 
@@ -114,7 +210,7 @@ impl Source {
         most: usize,
         mut each: impl FnMut(&Place, &mut Links, Turn<'_>) -> ControlFlow<()>,
     ) -> Result<usize, Ended> {
-        let Self { place, links, monitor, phase, .. } = self;
+        let Self { place, links, route, nft, phase, .. } = self;
         let mut taken = 0;
         let mut voided = false;
         let mut pass = |notice: NoticeRef<'_>| {
@@ -134,20 +230,57 @@ impl Source {
                     *phase = Phase::Live;
                     each(place, links, Turn::Synced)
                 }
-                NoticeRef::Notice(notice) => {
-                    voided |= notice.is_loss();
-                    each(place, links, Turn::Notice(notice))
+                NoticeRef::Notice(Notice::ResyncNeeded(loss)) => {
+                    voided = true;
+                    each(place, links, Turn::Loss(loss, false))
+                }
+                NoticeRef::Notice(Notice::Spoofed { portid, length }) => {
+                    each(place, links, Turn::Spoofed { portid, length })
                 }
                 _ => ControlFlow::Continue(()),
             };
             if taken == most { ControlFlow::Break(()) } else { flow }
         };
-        monitor.for_each_ref(Some(Duration::ZERO), &mut pass)?;
+        if let Some(monitor) = route {
+            monitor.for_each_ref(Some(Duration::ZERO), &mut pass)?;
+        }
         // A loss may have taken the barrier's acknowledgement with it.
-        if voided && self.phase != Phase::Live {
+        if voided && *phase != Phase::Live {
             self.overlap()?;
+            return Ok(taken);
+        }
+        // The state comes before what happened after it.
+        let (true, Some(monitor)) = (*phase == Phase::Live, nft) else { return Ok(taken) };
+        while taken < most {
+            let Some(notice) = monitor.try_recv()? else { break };
+            taken += 1;
+            let turn = match notice {
+                nft::Notice::Transaction(commit) => Turn::Commit(commit),
+                nft::Notice::Event(event) => Turn::Packet(event),
+                nft::Notice::ResyncNeeded(loss) => Turn::Loss(loss, true),
+                nft::Notice::Spoofed { portid, length } => Turn::Spoofed { portid, length },
+                _ => continue,
+            };
+            if each(place, links, turn).is_break() {
+                break;
+            }
         }
         Ok(taken)
+    }
+}
+
+/// Begins to listen to nf_tables; `None` where that was not asked for by name, and is not allowed.
+fn open_nft(place: &Place, nft: Nft, rcvbuf: usize, follow: bool) -> Result<Option<nft::Monitor>, Ended> {
+    let builder = match nft {
+        Nft::No => return Ok(None),
+        Nft::Wanted(generation @ 1..) => nft::Monitor::builder().since_gen(generation),
+        Nft::Wanted(0) | Nft::IfAllowed => nft::Monitor::builder(),
+    };
+    let builder = builder.netns(&place.netns).rcvbuf(rcvbuf).follow(follow);
+    match builder.supervised(RestartPolicy::default()).subscribe() {
+        Ok(monitor) => Ok(Some(monitor)),
+        Err(error) if nft == Nft::IfAllowed && is_refused(&error) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -173,6 +306,6 @@ impl From<Failure> for Ended {
 
 impl AsFd for Source {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.monitor.as_fd()
+        self.poll.as_fd()
     }
 }

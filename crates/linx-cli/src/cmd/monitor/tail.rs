@@ -7,18 +7,22 @@ use std::time::{Duration, Instant, SystemTime};
 use linx::author::{Attach, Author, Question};
 use linx::json::{Marker, Op};
 use linx::monitor::{Loss, LossReason};
-use linx::route::Notice;
+use linx::names::KnownSets;
+use linx::nft::{self, Transaction};
 use linx::{Handle, Kind, Object, ObjectRef, Operation};
 use linx_wire::addr::family;
 
 use super::go_on;
-use super::source::{Change, Turn};
+use super::source::{Change, Source, Turn};
 use crate::args::Family;
 use crate::error::note;
 use crate::filter::{Filter, Links, Query, Subject, Who};
 use crate::out::{Happening, Printer};
 use crate::place::Place;
 use crate::units::show_size;
+
+/// In marks, all that nf_tables has is one kind.
+const NFT_ALONE: [Kind; 1] = [Kind::Table];
 
 /// Something that waits for its author, or behind something that does.
 pub(super) enum Item {
@@ -29,8 +33,12 @@ pub(super) enum Item {
         time: SystemTime,
         overlap: bool,
     },
-    /// With when it was told.
-    Notice(u64, Box<Notice>, SystemTime),
+    /// A commit of nf_tables.
+    Commit(u64, Box<Transaction>),
+    /// Something that a packet did to an object of nf_tables.
+    Packet(u64, Box<nft::Event>),
+    /// Events are missing; of nf_tables, or of the rest. With when it was told.
+    Loss(u64, Box<Loss>, bool, SystemTime),
     /// The snapshot of this namespace is complete, since then.
     Synced(u64, SystemTime),
     /// This namespace is gone.
@@ -42,7 +50,9 @@ impl Item {
     pub(super) fn token(&self) -> u64 {
         match self {
             Self::Event { token, .. }
-            | Self::Notice(token, ..)
+            | Self::Commit(token, _)
+            | Self::Packet(token, _)
+            | Self::Loss(token, ..)
             | Self::Synced(token, _)
             | Self::Gone(token) => *token,
         }
@@ -55,6 +65,8 @@ pub(super) struct Tail {
     pub(super) queue: Attach<Item>,
     filter: Filter,
     kinds: Vec<Kind>,
+    /// Kinds of objects of nf_tables.
+    nft: Vec<Kind>,
     family: Option<u8>,
     /// Changes still to be printed.
     left: Option<u64>,
@@ -79,7 +91,8 @@ impl Tail {
             printer,
             queue,
             filter: query.filter.clone(),
-            kinds: query.kinds().iter().map(|kind| kind.kind()).collect(),
+            kinds: query.kinds().iter().filter_map(|kind| kind.kind()).collect(),
+            nft: query.nft_kinds().to_vec(),
             family: family.map(Family::number).filter(|number| *number != family::UNSPEC),
             left: count,
             last_gone: None,
@@ -106,13 +119,25 @@ impl Tail {
     ) -> ControlFlow<()> {
         match turn {
             Turn::Event(change) => self.event(token, place, links, &change),
-            Turn::Notice(notice) if self.queue.is_empty() => {
-                self.notice(place, links, &notice, SystemTime::now());
+            Turn::Commit(commit) => {
+                let process = Arc::clone(&commit.process);
+                let item = Item::Commit(token, Box::new(commit));
+                self.queue.push_task(item, &process, linx_sys::boottime(), Instant::now());
             }
-            Turn::Notice(notice) => {
-                let item = Item::Notice(token, Box::new(notice), SystemTime::now());
+            Turn::Packet(event) => {
+                self.queue.push(Item::Packet(token, Box::new(event)), None, Instant::now());
+            }
+            Turn::Loss(loss, nft) if self.queue.is_empty() => {
+                self.lost(place, links, &loss, nft, SystemTime::now());
+            }
+            Turn::Loss(loss, nft) => {
+                let item = Item::Loss(token, Box::new(loss), nft, SystemTime::now());
                 self.queue.push(item, None, Instant::now());
             }
+            Turn::Spoofed { portid, length } => note(format_args!(
+                "namespace {}: {length} bytes that port {portid} sent, not the kernel, were not believed",
+                place.name
+            )),
             Turn::Synced => self.queue.push(Item::Synced(token, SystemTime::now()), None, Instant::now()),
         }
         go_on(!self.is_full())
@@ -144,20 +169,17 @@ impl Tail {
     }
 
     /// Prints what waited.
-    pub(super) fn show_item(
-        &mut self,
-        place: &Place,
-        links: &mut Links,
-        item: &Item,
-        author: Option<&Arc<Author>>,
-    ) {
+    pub(super) fn show_item(&mut self, source: &mut Source, item: &Item, author: Option<&Arc<Author>>) {
+        let Source { place, links, sets, .. } = source;
         match item {
             Item::Event { op, object, time, overlap, .. } => {
                 let change =
                     Change { op: *op, object: object.as_ref(), portid: 0, time: *time, overlap: *overlap };
                 self.show(place, links, &change, author);
             }
-            Item::Notice(_, notice, time) => self.notice(place, links, notice, *time),
+            Item::Commit(_, commit) => self.commit(place, sets, commit, author),
+            Item::Packet(_, event) => self.packet(place, sets, event),
+            Item::Loss(_, loss, nft, time) => self.lost(place, links, loss, *nft, *time),
             Item::Synced(..) | Item::Gone(_) => {}
         }
     }
@@ -207,35 +229,65 @@ impl Tail {
             && (!self.filter.asks_author() || self.filter.keeps_author(&who(author.map(|author| &**author))))
     }
 
-    fn notice(&mut self, place: &Place, links: &mut Links, notice: &Notice, time: SystemTime) {
-        match notice {
-            Notice::ResyncNeeded(loss) => {
-                self.losses += 1;
-                self.loss(place, loss, time);
-                // Links may have come meanwhile. Where they cannot be listed, what is known has to do.
-                if let Ok(all) = Handle::new(&place.netns).and_then(|handle| handle.links().all()) {
-                    *links = Links::default();
-                    all.iter().for_each(|link| links.insert(link));
-                }
-            }
-            Notice::Spoofed { portid, length } => {
-                note(format_args!(
-                    "namespace {}: {length} bytes that port {portid} sent, not the kernel, were not believed",
-                    place.name
-                ));
-            }
-            _ => {}
+    /// Prints a commit, as far as it is wanted.
+    fn commit(
+        &mut self,
+        place: &Place,
+        sets: &mut KnownSets<'static>,
+        commit: &Transaction,
+        author: Option<&Arc<Author>>,
+    ) {
+        self.seen += 1;
+        if self.is_full() || !self.filter.keeps_author(&who(author.map(|author| &**author))) {
+            return;
+        }
+        let wanted: Vec<nft::Change<'_>> =
+            commit.changes.iter().filter(|change| self.wants_nft(&change.entity, change.op)).collect();
+        // A commit that changed nothing that is told is told where everything is wanted.
+        if wanted.is_empty() && !(commit.changes.is_empty() && self.filter.is_empty()) {
+            return;
+        }
+        self.printer.commit(place, sets, commit, &wanted, author);
+        self.printed += 1;
+        self.left = self.left.map(|left| left - 1);
+    }
+
+    /// Prints what a packet did, if it is wanted.
+    fn packet(&mut self, place: &Place, sets: &KnownSets<'static>, event: &nft::Event) {
+        self.seen += 1;
+        let entity = event.object.as_ref();
+        let by_nobody = self.filter.keeps_author(&who(Some(&event.process)));
+        if by_nobody && self.wants_nft(&entity, event.op) && !self.is_full() {
+            self.printer.nft_event(place, sets, event.change(), event.time, &event.process);
+            self.printed += 1;
+            self.left = self.left.map(|left| left - 1);
         }
     }
 
-    fn loss(&mut self, place: &Place, loss: &Loss, time: SystemTime) {
+    fn wants_nft(&self, entity: &nft::EntityRef<'_>, op: Operation) -> bool {
+        let op = if op == Operation::New { Op::New } else { Op::Del };
+        self.nft.contains(&entity.kind()) && self.filter.keeps_nft(entity, op.word())
+    }
+
+    fn lost(&mut self, place: &Place, links: &mut Links, loss: &Loss, nft: bool, time: SystemTime) {
+        self.losses += 1;
+        self.loss(place, loss, nft, time);
+        // Links may have come meanwhile. Where they cannot be listed, what is known has to do.
+        if !nft && let Ok(all) = Handle::new(&place.netns).and_then(|handle| handle.links().all()) {
+            *links = Links::default();
+            all.iter().for_each(|link| links.insert(link));
+        }
+    }
+
+    fn loss(&mut self, place: &Place, loss: &Loss, nft: bool, time: SystemTime) {
         let (error, message) = match &loss.reason {
             LossReason::Undecodable { bytes, error } => (Some(error.to_string()), Some(&**bytes)),
             _ => (None, None),
         };
+        let kinds = if nft { &NFT_ALONE[..] } else { &self.kinds };
         let marker = Marker::ResyncNeeded {
             reason: loss.reason.word(),
-            kinds: &self.kinds,
+            kinds,
             rcvbuf: Some(loss.rcvbuf_bytes as u64),
             dropped: (loss.drops > 0).then_some(loss.drops.into()),
             error: error.as_deref(),
@@ -248,31 +300,43 @@ impl Tail {
         if loss.drops > 0 {
             text = format!("{text}, {} messages dropped", loss.drops);
         }
-        let text = format!("{}: {text}; changes before this line are missing", self.kind_words());
+        let which = if nft { "nft".to_owned() } else { self.kind_words() };
+        let text = format!("{which}: {text}; changes before this line are missing");
         self.printer.marker(time, Some(place), &marker, &text);
     }
 
     fn kind_words(&self) -> String {
-        if self.kinds.len() == crate::object::Object::ALL.len() {
-            return "all".to_owned();
+        // Those of rtnetlink.
+        if self.kinds.len() + 1 == crate::object::Object::ALL.len() {
+            return "all but nft".to_owned();
         }
         self.kinds.iter().map(|kind| linx::words::kind(*kind)).collect::<Vec<_>>().join(", ")
     }
 
     /// The snapshot of a namespace is complete.
-    pub(super) fn synced(&mut self, place: &Place, time: SystemTime) {
+    pub(super) fn synced(&mut self, source: &Source, time: SystemTime) {
         if self.printer.is_json() {
-            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[], generation: None };
-            self.printer.marker(time, Some(place), &marker, "");
+            let kinds = self.all_kinds(source.has_nft());
+            let marker = Marker::Synced { kinds: &kinds, hidden: &[], generation: source.generation() };
+            self.printer.marker(time, Some(&source.place), &marker, "");
         }
     }
 
+    /// What is followed.
+    fn all_kinds(&self, nft: bool) -> Vec<Kind> {
+        let nft = if nft { &NFT_ALONE[..] } else { &[] };
+        self.kinds.iter().chain(nft).copied().collect()
+    }
+
     /// The snapshots of all namespaces are complete, so many: people are told once.
-    pub(super) fn all_synced(&mut self, count: usize, took: Duration) {
+    pub(super) fn all_synced(&mut self, count: usize, generation: Option<u32>, took: Duration) {
         if !self.printer.is_json() {
             let s = if count == 1 { "" } else { "s" };
-            let text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
-            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[], generation: None };
+            let mut text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
+            if let Some(generation) = generation {
+                text += &format!(", nft generation {generation}");
+            }
+            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[], generation };
             self.printer.marker(SystemTime::now(), None, &marker, &text);
         }
     }

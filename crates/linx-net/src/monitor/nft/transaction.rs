@@ -64,6 +64,28 @@ impl Transaction {
     }
 }
 
+/// Which generation, how much and who: the first line that `linx monitor nft` prints of it. Names are escaped.
+impl fmt::Display for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.generation {
+            Some(generation) => write!(f, "nft {generation}")?,
+            None => f.write_str("nft ?")?,
+        }
+        let s = if self.changes.len() == 1 { "" } else { "s" };
+        write!(f, "  {} change{s}", self.changes.len())?;
+        if self.part > 1 || !self.is_last {
+            write!(f, ", part {}", self.part)?;
+        }
+        if !self.complete {
+            f.write_str(", incomplete")?;
+        }
+        if self.is_last {
+            write!(f, "  by {}", self.process)?;
+        }
+        Ok(())
+    }
+}
+
 /// A change of nf_tables by itself: of a transaction, or one that belongs to none.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -82,6 +104,14 @@ pub struct Event {
     pub nsid: Option<i32>,
     /// As [`Transaction::time`].
     pub time: SystemTime,
+}
+
+impl Event {
+    /// The change, borrowed.
+    #[must_use]
+    pub fn change(&self) -> Change<'_> {
+        Change { op: self.op, entity: self.object.as_ref() }
+    }
 }
 
 /// What a transaction changed: its messages, as the kernel sent them. All of them were decoded when they came; they are

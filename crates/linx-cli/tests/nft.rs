@@ -1,0 +1,350 @@
+//! `linx list nft` and `linx monitor nft` in real namespaces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs
+)]
+
+mod common;
+
+use common::{Ran, Running, linx, run, words};
+use linx_test::{Namespace, Nft, hostile_names, is_root, skip_unless};
+use linx_wire::header::MessageFlags;
+use linx_wire::nft::{CHAIN, Nest, SET, TABLE, family};
+use linx_wire::uapi::nft;
+use serde_json::{Value, json};
+
+const RULES: &str = "add table inet fw { comment \"mine\"; }
+add chain inet fw in { type filter hook input priority 0; policy drop; }
+add set inet fw s { type ipv4_addr . inet_service; flags interval; elements = { 10.0.0.1 . 22, 10.0.1.0/24 . 80-90 }; }
+add map inet fw m { type ipv4_addr : verdict; elements = { 10.1.1.1 : drop }; }
+add rule inet fw in tcp dport 22 counter accept comment \"ssh\"
+add counter inet fw hits
+add table ip other
+add chain ip other c";
+
+fn list(namespace: &Namespace, more: &str) -> Ran {
+    words(&format!("-n {} list nft {more}", namespace.name()))
+}
+
+/// Follows nf_tables; its state was printed.
+fn monitor(namespace: &Namespace, more: &str) -> Running {
+    let line = format!("-n {} -j monitor nft --snapshot {more}", namespace.name());
+    let mut running = Running::start(linx(line.split_whitespace()));
+    let synced = running.find_json(|line| line["op"] == "synced");
+    assert_eq!(synced["kinds"], json!(["nft"]));
+    assert!(synced["generation"].as_u64().is_some_and(|generation| generation > 0), "{synced}");
+    running
+}
+
+/// Follows nf_tables for a person; its state was printed.
+fn lines(namespace: &Namespace, more: &str) -> Running {
+    let line = format!("-n {} monitor nft --snapshot {more}", namespace.name());
+    let mut running = Running::start(linx(line.split_whitespace()));
+    running.find(|line| line.contains("synced") && line.contains("nft generation "));
+    running
+}
+
+/// What stands behind the first word with this text.
+fn from<'a>(line: &'a str, word: &str) -> &'a str {
+    &line[line.find(word).unwrap_or_else(|| panic!("{line}"))..]
+}
+
+#[test]
+fn a_rule_set_is_listed_kind_by_kind_and_by_table() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nft");
+    assert_eq!(list(&namespace, "").ok().text(), "");
+    namespace.nft(RULES);
+    let all = list(&namespace, "").ok();
+    let expected = "\
+table inet fw comment \"mine\"
+table ip other
+chain inet fw in type filter hook input priority 0 policy drop
+chain ip other c
+counter inet fw hits
+set inet fw s type ipv4_addr . inet_service flags interval
+map inet fw m type ipv4_addr : verdict
+";
+    let of = |kinds: &[&str]| -> String {
+        let lines = all.lines().into_iter().filter(|line| kinds.iter().any(|kind| line.starts_with(kind)));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    assert_eq!(of(&["table", "chain", "counter", "set", "map"]), expected);
+    let mut elements = list(&namespace, "elements").ok().lines().join("\n");
+    elements.push('\n');
+    for element in ["s 10.0.0.1 . 22", "s 10.0.1.0/24 . 80-90", "m 10.1.1.1 : drop"] {
+        assert!(elements.contains(&format!("element inet fw {element}\n")), "{elements}");
+    }
+    let rules = list(&namespace, "rules").ok();
+    assert_eq!(rules.lines().len(), 1);
+    assert!(rules.text().starts_with("rule inet fw in handle "), "{}", rules.text());
+    assert!(rules.text().contains("[immediate accept] comment \"ssh\""), "{}", rules.text());
+    assert_eq!(
+        list(&namespace, "tables chains table ip other").ok().text(),
+        "table ip other\nchain ip other c\n"
+    );
+    assert_eq!(list(&namespace, "tables table other").ok().text(), "table ip other\n");
+    assert_eq!(list(&namespace, "tables not table inet fw").ok().text(), "table ip other\n");
+    let everything = words(&format!("-n {} list all", namespace.name())).ok();
+    assert!(everything.lines().iter().any(|line| line.starts_with("rule     inet fw in handle ")));
+}
+
+#[test]
+fn every_line_of_nf_tables_satisfies_the_schema() {
+    skip_unless!(is_root(), "not root");
+    let schema: Value = serde_json::from_str(words("schema").ok().text()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let valid = |line: &Value| {
+        let errors: Vec<_> = validator.iter_errors(line).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{line}: {errors:?}");
+    };
+    let namespace = Namespace::new("cli-nftjson");
+    namespace.nft(RULES);
+    let listed = words(&format!("-n {} list nft -j", namespace.name())).ok().json();
+    assert_eq!(listed.len(), 11, "{listed:#?}");
+    listed.iter().for_each(valid);
+    let mut running = monitor(&namespace, "");
+    running.seen.iter().for_each(|line| valid(&serde_json::from_str(line).unwrap()));
+    namespace.nft("flush ruleset");
+    let commit = running.json();
+    valid(&commit);
+    assert_eq!(
+        (&commit["op"], &commit["kind"], &commit["complete"]),
+        (&json!("transaction"), &json!("nft"), &json!(true))
+    );
+    let counts = json!({ "table": 2, "chain": 2, "rule": 1, "set": 1, "map": 1, "object": 1 });
+    assert_eq!(commit["counts"]["del"], counts);
+    let keys = |op: &str, lines: &[Value]| -> Vec<String> {
+        let mut keys: Vec<_> = lines
+            .iter()
+            .filter(|line| line["op"] == op && line.get("element").is_none())
+            .map(|line| line["key"].as_str().unwrap().to_owned())
+            .collect();
+        keys.sort();
+        keys
+    };
+    // The same object has the same key when it is listed and when it goes.
+    assert_eq!(keys("del", commit["changes"].as_array().unwrap()), keys("list", &listed));
+}
+
+#[test]
+fn a_commit_is_one_unit_with_its_author() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftmon");
+    let mut json = monitor(&namespace, "");
+    let mut people = lines(&namespace, "");
+    namespace.nft("add table inet t\nadd chain inet t c\nadd rule inet t c counter accept");
+    let commit = json.json();
+    let (generation, process) = (&commit["generation"], &commit["process"]);
+    assert_eq!((&process["comm"], &process["certainty"]), (&json!("nft"), &json!("certain")), "{commit}");
+    assert!(process["tid"].is_u64() && process["portid"].is_u64(), "{commit}");
+    assert_eq!(commit["changes"].as_array().unwrap().len(), 3);
+    let header = people.line();
+    assert!(header.contains(&format!("  nft {generation}   3 changes  by nft[")), "{header}");
+    let lines = [people.line(), people.line(), people.line()];
+    assert_eq!(from(&lines[0], "+"), "+ table    inet t");
+    assert_eq!(from(&lines[1], "+"), "+ chain    inet t c");
+    assert!(from(&lines[2], "+").starts_with("+ rule     inet t c handle "), "{}", lines[2]);
+    assert!(lines.iter().all(|line| line.starts_with("              ")), "{lines:#?}");
+    namespace.nft("delete table inet t");
+    let next = json.json();
+    assert_eq!(next["generation"].as_u64().unwrap(), generation.as_u64().unwrap() + 1);
+    people.find(|line| line.ends_with("- table    inet t"));
+}
+
+#[test]
+fn a_large_commit_is_folded_for_people_and_cut_into_lines_of_json() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftbig");
+    namespace.nft("add table ip t\nadd chain ip t c\nadd set ip t s { type ipv4_addr; }");
+    let (mut folded, mut unfolded) = (lines(&namespace, ""), lines(&namespace, "--fold 0"));
+    let (mut cut, mut whole) = (monitor(&namespace, ""), monitor(&namespace, "--whole"));
+    let rules: String =
+        (0..600).map(|n| format!("add rule ip t c ip saddr 10.0.{}.{} drop\n", n / 250, n % 250)).collect();
+    namespace.nft(&format!(
+        "{rules}add element ip t s {{ 10.0.0.1, 10.0.0.2 }}\nadd table ip new\nadd chain ip new c"
+    ));
+    let header = folded.line();
+    assert!(header.contains("   604 changes  by "), "{header}");
+    let (one, two) = (folded.line(), folded.line());
+    assert_eq!(from(&one, "~"), "~ table    ip t  set s +2 elements, rules +600");
+    assert_eq!(from(&two, "+"), "+ table    ip new  with 1 chain      (604 lines: --fold 0)");
+    unfolded.find(|line| line.contains("   604 changes  by "));
+    let printed: Vec<String> = (0..604).map(|_| unfolded.line()).collect();
+    assert_eq!(printed.iter().filter(|line| line.contains("+ rule     ip t c handle ")).count(), 600);
+    let line = whole.line();
+    assert!(line.len() > 32 << 10 && line.contains("\"generation\":"), "{}", line.len());
+    let all: Value = serde_json::from_str(&line).unwrap();
+    let mut changes = Vec::new();
+    let mut part = 0;
+    loop {
+        let line = cut.line();
+        assert!(line.len() < 32 << 10, "{}", line.len());
+        let commit: Value = serde_json::from_str(&line).unwrap();
+        part += 1;
+        assert_eq!(commit["part"], part);
+        assert_eq!(commit["counts"].is_object(), part == 1);
+        for field in ["generation", "process", "complete"] {
+            assert_eq!(commit[field], all[field], "{field}");
+        }
+        changes.extend(commit["changes"].as_array().unwrap().iter().cloned());
+        if commit["parts"] == part {
+            break;
+        }
+    }
+    assert!(part > 2, "{part}");
+    assert_eq!(&changes, all["changes"].as_array().unwrap());
+    assert_eq!(all["counts"], json!({ "new": { "rule": 600, "element": 2, "table": 1, "chain": 1 } }));
+}
+
+#[test]
+fn commits_are_narrowed_by_table_author_and_count() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftby");
+    namespace.nft("add table ip a\nadd table ip b");
+    let mut table = monitor(&namespace, "table ip b --count 1");
+    let mut strangers = monitor(&namespace, "not by nft");
+    let mut by = monitor(&namespace, "by nft op del");
+    namespace.nft("add chain ip a c");
+    namespace.nft("add chain ip a d\nadd chain ip b c");
+    namespace.nft("delete chain ip a d");
+    let mut own = Nft::new(&namespace.netns());
+    let chain = Nest::new(&CHAIN).set("table", "a").set("name", "own");
+    let chain = chain.request(nft::NEWCHAIN, MessageFlags::ATOMIC, family::IP).unwrap();
+    assert_eq!(own.commit(vec![chain]), []);
+    let commit = table.json();
+    assert_eq!(commit["changes"].as_array().unwrap().len(), 1, "{commit}");
+    assert_eq!(commit["changes"][0]["chain"]["table"], "b");
+    assert_eq!(table.end().status, Some(0));
+    let commit = strangers.json();
+    assert_eq!(commit["changes"][0]["chain"]["name"], "own", "{commit}");
+    let commit = by.json();
+    assert_eq!(commit["changes"][0]["chain"]["name"], "d", "{commit}");
+}
+
+#[test]
+fn who_knows_another_generation_hears_of_a_loss_first() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftsince");
+    namespace.nft("add table ip t");
+    let first = monitor(&namespace, "--count 1");
+    let known: Value = serde_json::from_str(first.seen.last().unwrap()).unwrap();
+    let known = known["generation"].as_u64().unwrap();
+    namespace.nft("add table ip u");
+    let line = format!("-n {} -j monitor nft --since-gen {known}", namespace.name());
+    let mut since = Running::start(linx(line.split_whitespace()));
+    let needed = since.json();
+    assert_eq!((&needed["op"], &needed["reason"]), (&json!("resync_needed"), &json!("gap")), "{needed}");
+    assert_eq!(needed["kinds"], json!(["nft"]));
+    let failed = words("monitor route --since-gen 7");
+    assert_eq!(failed.status, Some(1));
+    assert_eq!(
+        failed.stderr,
+        "linx: monitor route: --since-gen is about nf_tables alone; linx monitor nft --since-gen N\n"
+    );
+}
+
+#[test]
+fn what_does_not_exist_or_is_not_allowed_is_named() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftno");
+    namespace.nft("add table inet filter");
+    for (more, text) in [
+        ("table inet fliter", "no table inet \"fliter\" in namespace NAME; did you mean \"filter\"?"),
+        ("table fliter", "no table \"fliter\" in namespace NAME; did you mean \"filter\"?"),
+        ("rules table ip filter", "no table ip \"filter\" in namespace NAME"),
+    ] {
+        let ran = list(&namespace, more);
+        assert_eq!((ran.status, ran.text()), (Some(2), ""), "{more}");
+        assert_eq!(
+            ran.stderr,
+            format!("linx: list nft: {text}\n").replace("NAME", namespace.name()),
+            "{more}"
+        );
+    }
+    let nobody = |line: &str| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.arg(env!("CARGO_BIN_EXE_linx")).args(line.split(' '));
+        run(command)
+    };
+    for line in ["list nft", "monitor nft --for 1ms"] {
+        let ran = nobody(line);
+        skip_unless!(!ran.stderr.contains("setpriv: "), "nobody may not run the command here");
+        assert_eq!((ran.status, ran.text()), (Some(2), ""), "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains("needs CAP_NET_ADMIN: use sudo, or once: sudo setcap"), "{}", ran.stderr);
+    }
+    // Not asked for by name: the rest works.
+    for (line, status) in [("list all", Some(0)), ("monitor --for 1ms", Some(4))] {
+        let ran = nobody(line);
+        assert_eq!(ran.status, status, "{line}: {}", ran.stderr);
+        let notes: Vec<_> = ran.stderr.lines().filter(|line| line.contains("nft left out")).collect();
+        assert_eq!(notes.len(), 1, "{}", ran.stderr);
+        assert!(
+            notes[0]
+                .starts_with("linx: nft left out: needs CAP_NET_ADMIN (sudo, or setcap cap_net_admin+ep ")
+        );
+    }
+}
+
+#[test]
+fn hostile_names_of_nf_tables_do_no_harm() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nfthost");
+    let (mut running, mut people) = (monitor(&namespace, ""), lines(&namespace, "--fold 0 -c"));
+    let mut nft = Nft::new(&namespace.netns());
+    let mut made = 0;
+    for name in hostile_names() {
+        let flags = MessageFlags::ATOMIC;
+        let table = Nest::new(&TABLE).set("name", &name[..]);
+        let chain = Nest::new(&CHAIN).set("table", &name[..]).set("name", &name[..]);
+        let set = Nest::new(&SET).set("table", &name[..]).set("name", &name[..]);
+        let set = set.set("key_type", 7u32).set("key_len", 4u32).set("id", 1u32);
+        let requests = vec![
+            table.request(nft::NEWTABLE, flags, family::IP).unwrap(),
+            chain.request(nft::NEWCHAIN, flags, family::IP).unwrap(),
+            set.request(nft::NEWSET, flags, family::IP).unwrap(),
+        ];
+        made += usize::from(nft.commit(requests).is_empty());
+    }
+    assert!(made >= 35, "{made}");
+    let safe = |text: &str| {
+        let plain = text.replace("\x1b[0m", "");
+        let colour = |c: char| c.is_ascii_digit() || c == ';';
+        let mut rest = plain.as_str();
+        while let Some(at) = rest.find('\x1b') {
+            let code = rest[at + 1..].strip_prefix('[').unwrap_or_else(|| panic!("{text:?}"));
+            let end = code.find(|c: char| !colour(c)).unwrap();
+            assert!(code[end..].starts_with('m'), "{text:?}");
+            rest = &code[end + 1..];
+        }
+        let bad = |c: char| {
+            (c.is_control() && c != '\x1b')
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+        };
+        assert!(!plain.contains(bad), "{text:?}");
+    };
+    for _ in 0..made {
+        let line = running.line();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        let commit: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(commit["changes"].as_array().unwrap().len(), 3);
+        (0..4).for_each(|_| safe(&people.line()));
+    }
+    let listed = list(&namespace, "-c=always").ok();
+    assert_eq!(listed.lines().len(), 3 * made);
+    listed.lines().into_iter().for_each(safe);
+    let names: std::collections::BTreeSet<String> =
+        words(&format!("-n {} list nft tables -j", namespace.name()))
+            .ok()
+            .json()
+            .iter()
+            .map(|line| line["key"].to_string())
+            .collect();
+    assert_eq!(names.len(), made);
+}
