@@ -1,16 +1,22 @@
 //! Bytes as messages of nf_tables, of every kind: what decodes, decodes again from its own bytes to an equal one, prints,
-//! is compared, and becomes a request that decodes; nothing is read that is not there.
+//! is compared, and becomes a request that decodes; nothing is read that is not there. What is shown of it, as JSON and as text,
+//! holds nothing that a terminal would obey, and its key is printable ASCII.
 #![no_main]
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use linx::Key;
+use linx::json::nft::NftBody;
+use linx::names::{Context, LinkNames, Names, SetTypes, Sets};
 use linx_wire::Compare;
 use linx_wire::emit::Request;
-use linx_wire::name::Name;
+use linx_wire::name::{Name, is_dangerous};
 use linx_wire::nft::{
-    Element, ElementView, ElementsView, Entity, EntityRef, Renames, RuleView, SetView, StatefulObjectView,
+    Element, ElementView, ElementsView, Entity, EntityRef, Renames, RuleView, SetRef, SetView,
+    StatefulObjectView,
 };
 use linx_wire::uapi::nft;
 
@@ -41,6 +47,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(one.as_ref().as_bytes(), first);
     if first.len() % 8 == 0 {
         std::hint::black_box(told(one.as_ref()));
+        shown(one.as_ref(), second);
     }
     again(one.as_ref());
     let Ok(Some((_, two))) = Entity::decode(message_type, second) else { return };
@@ -77,6 +84,37 @@ fn told(entity: EntityRef<'_>) -> String {
         _ => {}
     }
     text
+}
+
+/// What is shown of it: elements by a set that the other half of the input makes.
+fn shown(entity: EntityRef<'_>, other: &[u8]) {
+    static NAMES: LazyLock<Names> = LazyLock::new(Names::built_in);
+    let links = LinkNames::new();
+    let known = SetTypesOf(SetRef::decode(other).ok().map(|set| SetTypes::of(&set)));
+    for cx in [
+        Context::new(&NAMES, &links).volatile(true).sets(Some(&known)),
+        Context::new(&NAMES, &links).details(true),
+    ] {
+        for item in entity.items() {
+            let text = linx::text::nft_line(item, &cx).to_string();
+            assert!(!text.chars().any(is_dangerous), "{text:?}");
+            let mut json = Vec::new();
+            linx::json::append(&mut json, &NftBody(item, &cx)).expect("a body is JSON");
+            let json = String::from_utf8(json).expect("JSON is UTF-8");
+            assert!(!json.chars().any(is_dangerous), "{json:?}");
+            let key = Key::of_nft(item);
+            assert!(key.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{key}");
+        }
+    }
+}
+
+/// Every set has these types.
+struct SetTypesOf(Option<SetTypes>);
+
+impl Sets for SetTypesOf {
+    fn types(&self, _: u8, _: Name<'_>, _: Name<'_>) -> Option<SetTypes> {
+        self.0
+    }
 }
 
 /// The request that makes it again is a message of its kind.
