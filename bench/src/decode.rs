@@ -11,9 +11,11 @@ use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most
 use crate::{Scale, measure, messages};
 
 const WALK: &str = "bare walk";
-const BORROWED: &str = "linx, borrowed";
+/// Validated, in place.
+pub const BORROWED: &str = "linx, borrowed";
 const FIELDS: &str = "linx, borrowed, 6 fields read";
-const OWNED: &str = "linx, owned";
+/// Kept.
+pub const OWNED: &str = "linx, owned";
 const ALLOCATIONS: &str = "allocations";
 
 const ROUTE_GOALS: [Goal; 5] = [
@@ -36,7 +38,8 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
     ] {
         routes(title, &datagrams, scale, report)?;
     }
-    links(scale, report)
+    links(scale, report)?;
+    crate::nft::decode::run(scale, report)
 }
 
 fn routes(title: &str, d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {

@@ -12,6 +12,7 @@ mod measure;
 mod messages;
 mod monitors;
 mod namespace;
+mod nft;
 #[cfg_attr(not(feature = "peers"), path = "no_peers.rs")]
 mod peers;
 mod render;
@@ -35,6 +36,16 @@ unsafe impl GlobalAlloc for Counting {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise is the callee's.
         unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is the callee's.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is the callee's.
+        unsafe { System.realloc(pointer, layout, size) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the caller's promise is the callee's.
@@ -63,18 +74,20 @@ pub struct Scale {
 
 type Area = (&'static str, fn(Scale, &mut Report) -> Outcome<()>);
 
-const AREAS: [Area; 5] = [
+const AREAS: [Area; 7] = [
     ("decode", decode::run),
     ("render", render::run),
     ("dump", dump::run),
     ("storm", storm::run),
     ("latency", latency::run),
+    ("nft-pull", nft::pull::run),
+    ("nft-storm", nft::storm::run),
 ];
 
 const USAGE: &str = "\
 linx-bench [NAME…] [--rounds N] [--short] [--only TEXT] [--json FILE]
 
-  NAME          decode, render, dump, storm, latency; all of them without one
+  NAME          decode, render, dump, storm, latency, nft-pull, nft-storm; all of them without one
   --rounds N    turns of each contestant (5)
   --short       little of everything, to see that it works
   --only TEXT   the contestants whose name has it, for a profiler
@@ -116,6 +129,7 @@ fn run() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["child", "dump", name] => return dump::child(name),
+        ["child", "nft-pull", name] => return nft::pull::child(name),
         ["child", "monitor", name, rcvbuf, timed] => return monitors::child(name, rcvbuf, timed),
         _ => {}
     }

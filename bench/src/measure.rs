@@ -71,6 +71,14 @@ pub fn wait(child: Child) -> Outcome<Usage> {
     Ok(Usage { cpu: time(usage.ru_utime) + time(usage.ru_stime), rss_mb: usage.ru_maxrss as f64 / 1024.0 })
 }
 
+/// Most memory that a process ever had, MB.
+pub fn peak_of(pid: u32) -> Outcome<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| error.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok());
+    kib.map(|kib| kib / 1024.0).ok_or_else(|| format!("process {pid} has no VmHWM"))
+}
+
 /// Waits until a process uses no CPU; returns its CPU time.
 pub fn settled(pid: u32) -> Outcome<Duration> {
     let end = Instant::now() + Duration::from_secs(60);

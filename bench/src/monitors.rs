@@ -15,14 +15,15 @@ use std::time::{Duration, Instant};
 use linx::route::{Monitor, Notice, NoticeRef};
 use linx::{Group, Object, ObjectRef, Operation, RouteView};
 use linx_wire::attr::Attrs;
-use linx_wire::header::Messages;
+use linx_wire::header::{Message, Messages};
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketType, sockopt};
 use rustix::process::Signal;
 
-use crate::load::{FIRST, Sender};
+use crate::load::FIRST;
 use crate::measure;
 use crate::namespace::Namespace;
+use crate::nft::monitor as nft;
 use crate::report::Outcome;
 
 /// The plain loop that everybody starts with: a blocking receive an event.
@@ -56,6 +57,11 @@ pub fn event(destination: impl FnOnce() -> Option<u32>) {
     }
 }
 
+/// So many events are in hand.
+pub fn events(count: u64) {
+    EVENTS.store(EVENTS.load(Ordering::Relaxed) + count, Ordering::Relaxed);
+}
+
 /// The monitor was told that it lost events.
 pub fn overflow() {
     OVERFLOWS.store(OVERFLOWS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -83,18 +89,29 @@ pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
         std::process::exit(0);
     });
     match name {
-        RAW => raw(rcvbuf),
+        // Group 7 is RTNLGRP_IPV4_ROUTE.
+        RAW => raw(None, 1 << 6, rcvbuf, |message| match message.header.message_type {
+            NEWROUTE => event(|| destination(message.payload)),
+            DELROUTE => event(|| None),
+            _ => {}
+        }),
+        nft::RAW | nft::LINX | nft::READ | nft::NLINK => nft::run(name, rcvbuf),
         LINX | BORROWED => linx(name, rcvbuf).map_err(|error| error.to_string()),
         _ => crate::peers::monitor(name, rcvbuf),
     }
 }
 
-fn raw(rcvbuf: usize) -> Outcome<()> {
+/// Receives one datagram after the other of these groups, and steps from header to header.
+pub fn raw(
+    protocol: Option<Protocol>,
+    groups: u32,
+    rcvbuf: usize,
+    mut each: impl FnMut(&Message<'_>),
+) -> Outcome<()> {
     let io = |error: rustix::io::Errno| error.to_string();
-    let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).map_err(io)?;
+    let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, protocol).map_err(io)?;
     sockopt::set_socket_recv_buffer_size_force(&socket, rcvbuf).map_err(io)?;
-    // Group 7 is RTNLGRP_IPV4_ROUTE.
-    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 1 << 6)).map_err(io)?;
+    rustix::net::bind(&socket, &SocketAddrNetlink::new(0, groups)).map_err(io)?;
     ready();
     let mut buffer = vec![0; 32 * 1024];
     loop {
@@ -107,12 +124,7 @@ fn raw(rcvbuf: usize) -> Outcome<()> {
             Err(error) => return Err(error.to_string()),
         };
         for message in Messages::new(&buffer[..length]) {
-            let message = message.map_err(|error| error.to_string())?;
-            match message.header.message_type {
-                NEWROUTE => event(|| destination(message.payload)),
-                DELROUTE => event(|| None),
-                _ => {}
-            }
+            each(&message.map_err(|error| error.to_string())?);
         }
     }
 }
@@ -185,6 +197,8 @@ pub struct Verdict {
     pub events: u64,
     /// When each addition was in hand, ns; where that was asked for.
     pub times: Vec<u64>,
+    /// Most memory that it ever had.
+    pub peak_mb: f64,
 }
 
 impl Measured {
@@ -203,26 +217,29 @@ impl Measured {
         Ok(Self { child, before, heard: Heard::Counts(lines) })
     }
 
-    /// Starts a command that writes a line an event.
-    pub fn command(namespace: &Namespace, mut command: Command, sender: &mut Sender) -> Outcome<Self> {
+    /// Starts a command that writes a line an event. `poke` makes some, so that it shows when it hears.
+    pub fn command(
+        namespace: &Namespace,
+        mut command: Command,
+        poke: &mut dyn FnMut() -> Outcome<()>,
+    ) -> Outcome<Self> {
         let path = PathBuf::from(format!("/dev/shm/linx-bench-{}", std::process::id()));
         let file = std::fs::File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         command.stdout(file);
         let child = namespace.spawn(command, Some(CORE))?;
         let monitor = Self { child, before: Duration::ZERO, heard: Heard::Lines(path, 0) };
-        monitor.heard(sender)
+        monitor.heard(poke)
     }
 
     /// Waits until its output shows that it hears.
-    fn heard(mut self, sender: &mut Sender) -> Outcome<Self> {
+    fn heard(mut self, poke: &mut dyn FnMut() -> Outcome<()>) -> Outcome<Self> {
         let end = Instant::now() + Duration::from_secs(10);
         let Heard::Lines(path, before) = &mut self.heard else { return Ok(self) };
         while lines(path)? == 0 {
             if Instant::now() > end || self.child.try_wait().is_ok_and(|status| status.is_some()) {
                 return Err("it hears nothing".to_owned());
             }
-            sender.send(0..1, false)?;
-            sender.send(0..1, true)?;
+            poke()?;
             std::thread::sleep(Duration::from_millis(50));
         }
         self.before = measure::settled(self.child.id())?;
@@ -244,6 +261,7 @@ impl Measured {
     pub fn finish(mut self) -> Outcome<Verdict> {
         self.signal(Signal::CONT)?;
         let cpu = measure::settled(self.child.id())? - self.before;
+        let peak_mb = measure::peak_of(self.child.id())?;
         let verdict = match &mut self.heard {
             Heard::Counts(output) => {
                 drop(self.child.stdin.take());
@@ -251,14 +269,14 @@ impl Measured {
                 output.read_to_string(&mut said).map_err(|error| error.to_string())?;
                 let mut words = said.split_whitespace().map(|word| word.parse().unwrap_or(0));
                 let events = words.next().ok_or("it said nothing")?;
-                Verdict { cpu, events, times: words.skip(1).collect() }
+                Verdict { cpu, events, times: words.skip(1).collect(), peak_mb }
             }
             Heard::Lines(path, before) => {
                 let pid = rustix::process::Pid::from_child(&self.child);
                 rustix::process::kill_process(pid, rustix::process::Signal::TERM)
                     .map_err(|e| e.to_string())?;
                 let _ = self.child.wait();
-                Verdict { cpu, events: lines(path)? - *before, times: Vec::new() }
+                Verdict { cpu, events: lines(path)? - *before, times: Vec::new(), peak_mb }
             }
         };
         Ok(verdict)

@@ -13,6 +13,25 @@ pub fn link_decoders(_: &[Vec<u8>], _: usize) -> Vec<Contestant<'_>> {
     Vec::new()
 }
 
+/// Whether those are built that know nf_tables.
+pub const NFT: bool = false;
+
+pub fn nft_rule_decoders(_: &[Vec<u8>], _: usize) -> Vec<Contestant<'_>> {
+    Vec::new()
+}
+
+pub fn nft_element_decoders(_: &[Vec<u8>], _: usize) -> Vec<Contestant<'_>> {
+    Vec::new()
+}
+
+pub fn nft_pull() -> Outcome<usize> {
+    Err("nlink is not built".to_owned())
+}
+
+pub fn nft_monitor(_: usize) -> Outcome<()> {
+    Err("nlink is not built".to_owned())
+}
+
 pub fn dump(name: &str) -> Outcome<usize> {
     Err(format!("nobody is called {name}"))
 }

@@ -1,5 +1,7 @@
 //! The peers: netlink-packet-route and rtnetlink, netlink-bindings, nlink, neli.
 
+mod nft;
+
 use std::hint::black_box;
 use std::io::Cursor;
 use std::net::IpAddr;
@@ -20,6 +22,8 @@ use nlink::netlink::{EventSource, FromNetlink, NetworkEvent, RtnetlinkGroup};
 use crate::decode::{payloads, timed};
 use crate::monitors;
 use crate::report::{Contestant, Outcome};
+
+pub use nft::*;
 
 /// Decoders of route messages.
 pub fn route_decoders(d: &[Vec<u8>], repeats: usize) -> Vec<Contestant<'_>> {

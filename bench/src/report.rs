@@ -56,7 +56,7 @@ impl<'a> Contestant<'a> {
 pub struct Goal {
     /// Whose cost,
     pub of: &'static str,
-    /// divided by whose,
+    /// divided by whose; by nobody's where it is empty,
     pub to: &'static str,
     /// is at most this; at least, when it is negative.
     pub limit: f64,
@@ -72,6 +72,11 @@ pub const fn at_most(of: &'static str, limit: f64, to: &'static str) -> Goal {
 /// `of` costs at least `limit` times what `to` does.
 pub const fn at_least(of: &'static str, limit: f64, to: &'static str) -> Goal {
     Goal { of, to, limit: -limit, column: None }
+}
+
+/// A figure of `of` itself, in the column's unit, is at most this.
+pub const fn under(of: &'static str, limit: f64, column: Option<&'static str>) -> Goal {
+    Goal { of, to: "", limit, column }
 }
 
 struct Row {
@@ -174,12 +179,20 @@ impl Report {
         let mut judged = String::new();
         for goal in goals {
             let find = |name: &str| rows.iter().find(|row| row.name == name && row.fault.is_none());
-            let (Some(of), Some(to)) = (find(goal.of), find(goal.to)) else { continue };
-            let Some(ratio) = ratio(of, to, goal.column) else { continue };
+            let Some(of) = find(goal.of) else { continue };
+            let alone = goal.to.is_empty();
+            let ratio = if alone {
+                let values = of.values(goal.column);
+                (!values.is_empty()).then(|| median(&values))
+            } else {
+                find(goal.to).and_then(|to| ratio(of, to, goal.column))
+            };
+            let Some(ratio) = ratio else { continue };
             let (met, sign) =
                 if goal.limit < 0.0 { (ratio >= -goal.limit, '≥') } else { (ratio <= goal.limit, '≤') };
             let column = goal.column.map_or(String::new(), |column| format!("{column}: "));
-            let line = format!("{column}{} {sign} {} × {}: {ratio:.2}", goal.of, goal.limit.abs(), goal.to);
+            let to = if alone { String::new() } else { format!(" × {}", goal.to) };
+            let line = format!("{column}{} {sign} {}{to}: {ratio:.2}", goal.of, goal.limit.abs());
             if !self.scale.short {
                 println!(
                     "{}- {line}, {}",

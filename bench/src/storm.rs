@@ -43,7 +43,12 @@ fn storm(
         }
         for line in ["ip monitor route", "linx monitor route -j"] {
             contestants.push(Contestant::stranger(line, move || {
-                turn(namespace, events, rate, |sender| Measured::command(namespace, command(line), sender))
+                turn(namespace, events, rate, |sender| {
+                    Measured::command(namespace, command(line), &mut || {
+                        sender.send(0..1, false)?;
+                        sender.send(0..1, true)
+                    })
+                })
             }));
         }
     }
