@@ -116,6 +116,12 @@ pub(crate) struct Global {
     /// Statistics, counters and ages
     #[arg(short = 's', long, visible_alias = "stats", action = clap::ArgAction::Count)]
     pub(crate) statistics: u8,
+    /// Of nft: handles
+    #[arg(long)]
+    pub(crate) handle: bool,
+    /// Of nft: lists without counters, quotas used and the like
+    #[arg(long)]
+    pub(crate) stateless: bool,
     /// Numbers instead of names of tables, protocols, scopes and groups
     #[arg(short = 'N', long)]
     pub(crate) numeric: bool,
@@ -149,6 +155,8 @@ impl Global {
         self.oneline |= later.oneline;
         self.details |= later.details;
         self.statistics = self.statistics.saturating_add(later.statistics);
+        self.handle |= later.handle;
+        self.stateless |= later.stateless;
         self.numeric |= later.numeric;
         self.color = later.color.or(self.color);
         self.verbose = self.verbose.saturating_add(later.verbose);

@@ -13,7 +13,8 @@ use linx::{Key, Operation, text};
 
 use super::fold::{self, grouped};
 use super::human::{self, Sign};
-use super::printer::{Printer, remembered};
+use super::printer::{Layout, Printer, remembered};
+use crate::names::Machine;
 use crate::place::Place;
 
 /// Something that happened to an object of nf_tables.
@@ -64,7 +65,7 @@ impl Printer {
             Key::append_nft(&item, &mut key);
             let author = remembered(&mut self.author, what.author).map(|author| author as &dyn AppendJson);
             let head = Head::new(what.time, &place.tag, what.op).key(&key).author(author);
-            let context = super::printer::context(&self.layout, &self.machine, &links).sets(Some(sets));
+            let context = context(&self.layout, &self.machine, &links, sets);
             self.records.nft(self.output.buffer(), &head, item, &context);
         } else {
             if self.layout.live {
@@ -72,7 +73,7 @@ impl Printer {
             } else if self.layout.namespaces {
                 self.namespace(&place.name);
             }
-            let context = super::printer::context(&self.layout, &self.machine, &links).sets(Some(sets));
+            let context = context(&self.layout, &self.machine, &links, sets);
             self.text.clear();
             text::write_nft(&mut self.text, item, &context);
             let sign = self.layout.live.then_some(match what.op {
@@ -152,7 +153,7 @@ impl Printer {
         let part = self.parts.remove(&place.cookie).unwrap_or(1);
         let process = remembered(&mut self.author, author).map(|author| author as &dyn AppendJson);
         let head = TransactionHead::of(commit, &place.tag, process, part);
-        let context = super::printer::context(&self.layout, &self.machine, &links).sets(Some(sets));
+        let context = context(&self.layout, &self.machine, &links, sets);
         let changes = || wanted.iter().map(|change| (change.op, change.entity));
         let output = &mut self.output;
         let next = self.records.transaction(&head, changes, &context, self.commits.whole, |line| {
@@ -228,8 +229,7 @@ impl Printer {
                 _ => Sign::Minus,
             };
             for item in change.entity.items() {
-                let context: Context<'_> =
-                    super::printer::context(&self.layout, &self.machine, &context_links).sets(Some(&known));
+                let context: Context<'_> = context(&self.layout, &self.machine, &context_links, &known);
                 self.text.clear();
                 text::write_nft(&mut self.text, item, &context);
                 let line = self.output.buffer();
@@ -245,6 +245,20 @@ impl Printer {
             }
         }
     }
+}
+
+/// What is shown of nf_tables: in lists state too, of changes where it is asked for.
+fn context<'a>(
+    layout: &Layout,
+    machine: &'a Machine,
+    links: &'a LinkNames,
+    sets: &'a KnownSets<'_>,
+) -> Context<'a> {
+    let volatile = layout.stateful && (!layout.live || layout.volatile);
+    super::printer::context(layout, machine, links)
+        .volatile(volatile)
+        .details(layout.handles)
+        .sets(Some(sets))
 }
 
 fn op_of(op: Operation) -> Op {

@@ -27,6 +27,10 @@ pub(crate) struct Layout {
     pub(crate) details: bool,
     /// Statistics, counters, ages.
     pub(crate) volatile: bool,
+    /// The same of nf_tables: shown by lists unless it is left out, as with nft.
+    pub(crate) stateful: bool,
+    /// Handles of nf_tables.
+    pub(crate) handles: bool,
     pub(crate) paint: Paint,
     pub(crate) time: Style,
     /// Lines are of changes: with time, namespace and sign.
@@ -45,6 +49,8 @@ impl Layout {
             pretty: global.is_pretty(),
             details: global.details,
             volatile: global.statistics > 0,
+            stateful: !global.stateless,
+            handles: global.handle || global.details,
             paint: Paint::choose(global.color),
             time: match (global.tshort, global.timestamp) {
                 (true, _) => Style::Short,

@@ -40,7 +40,7 @@ impl<R: RuleView> Serialize for RuleBody<'_, R> {
         let expressions = all.expr().map(|expression| expression.as_bytes());
         list(&mut out, expressions, rule.family(), cx)?;
         if rule.expressions().next().is_some() {
-            out.put("text", &text(rule.expressions()))?;
+            out.put("text", &text(rule.expressions(), cx))?;
         }
         out.unknown(&rule.unknown())?;
         out.close()
@@ -48,14 +48,21 @@ impl<R: RuleView> Serialize for RuleBody<'_, R> {
 }
 
 /// Expressions in one line.
-pub(super) fn text<'a>(expressions: impl Iterator<Item = linx_wire::nft::Expression<'a>>) -> String {
+pub(super) fn text<'a>(
+    expressions: impl Iterator<Item = linx_wire::nft::Expression<'a>>,
+    cx: &Context<'_>,
+) -> String {
     let mut text = String::new();
     for expression in expressions {
         if !text.is_empty() {
             text.push(' ');
         }
         // Writing into a string does not fail.
-        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{expression}"));
+        let _ = if cx.volatile {
+            std::fmt::Write::write_fmt(&mut text, format_args!("{expression}"))
+        } else {
+            std::fmt::Write::write_fmt(&mut text, format_args!("{expression:#}"))
+        };
     }
     text
 }

@@ -58,7 +58,7 @@ pub(super) fn write(line: &mut Line, element: &impl ElementView, cx: &Context<'_
     if let Some(expires) = element.expires() {
         line.pair("expires", &duration(expires));
     }
-    expressions(line, element.expressions());
+    expressions(line, element.expressions(), cx);
     comment(line, element.comment());
     unknown(line, &element.unknown());
 }

@@ -25,7 +25,7 @@ pub(super) fn write(line: &mut Line, object: &ItemRef<'_>, cx: &Context<'_>) {
     match object {
         ItemRef::Table(table) => write_table(line, table, cx),
         ItemRef::Chain(chain) => write_chain(line, chain, cx),
-        ItemRef::Rule(rule) => write_rule(line, rule),
+        ItemRef::Rule(rule) => write_rule(line, rule, cx),
         ItemRef::Set(set) => write_set(line, set, cx),
         ItemRef::Element(element) => element::write(line, element, cx),
         ItemRef::Object(object) => object::write(line, object, cx),
@@ -78,9 +78,11 @@ fn flags(line: &mut Line, flag_words: Words, bits: u32) {
     }
 }
 
-fn expressions<'a>(line: &mut Line, expressions: impl Iterator<Item = Expression<'a>>) {
+fn expressions<'a>(line: &mut Line, expressions: impl Iterator<Item = Expression<'a>>, cx: &Context<'_>) {
     // They escape the names in them.
-    expressions.for_each(|expression| line.word(&expression.to_string()));
+    for expression in expressions {
+        line.word(&if cx.volatile { format!("{expression}") } else { format!("{expression:#}") });
+    }
 }
 
 fn unknown(line: &mut Line, attributes: &[Attr<'_>]) {
@@ -163,10 +165,10 @@ fn write_chain(line: &mut Line, chain: &impl ChainView, cx: &Context<'_>) {
     handle(line, chain.handle(), cx);
 }
 
-fn write_rule(line: &mut Line, rule: &impl RuleView) {
+fn write_rule(line: &mut Line, rule: &impl RuleView, cx: &Context<'_>) {
     open(line, "rule", rule.family(), &[rule.table(), rule.chain()]);
     line.number("handle", rule.handle());
-    expressions(line, rule.expressions());
+    expressions(line, rule.expressions(), cx);
     comment(line, rule.comment());
     unknown(line, &rule.unknown());
 }
@@ -205,7 +207,7 @@ fn write_set(line: &mut Line, set: &linx_wire::nft::SetRef<'_>, cx: &Context<'_>
     if let Some(policy) = all.policy() {
         line.pair("policy", &words::word_or_number(words::NFT_SET_POLICIES, policy));
     }
-    expressions(line, set.expressions());
+    expressions(line, set.expressions(), cx);
     comment(line, set.comment());
     unknown(line, &set.unknown());
     handle(line, set.handle(), cx);

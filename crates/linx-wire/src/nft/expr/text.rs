@@ -1,7 +1,8 @@
 //! Expressions as one readable line: `[payload load 2b @ transport + 2 → r1] [cmp eq r1 0x0016]`.
 //!
 //! Everything that the kernel sent is in it, and nothing that it did not: what has no word is a number, what has no name
-//! is bytes, and bytes stand as registers hold them. Names are escaped.
+//! is bytes, and bytes stand as registers hold them. Names are escaped. The alternate form (`{:#}`) leaves out what packets
+//! and time change: `[counter]`.
 
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -10,12 +11,14 @@ use super::{Expression, ExpressionAttributes};
 use crate::attr::{Attr, Attrs};
 use crate::name::Name;
 use crate::nft::data::{DATA, Data, Register, verdict};
-use crate::policy::{Entry, Policy, Shape};
+use crate::policy::{Class, Entry, Policy, Shape};
 
 impl Display for Expression<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "[{}", Word(self.name()))?;
         let shown = match self.sentence() {
+            // It is made of nothing else.
+            Some(_) if f.alternate() && matches!(self, Self::Counter(_)) => &[],
             Some((sentence, shown)) => {
                 f.write_str(&sentence)?;
                 shown
@@ -39,6 +42,7 @@ fn attributes(
     while let Some(attr) = attrs.step() {
         match policy.and_then(|policy| policy.entry(attr.number())) {
             Some(entry) if shown.contains(&entry.key) => {}
+            Some(entry) if f.alternate() && entry.class == Class::Volatile => {}
             Some(entry) => {
                 write!(f, " {} ", entry.key)?;
                 value(f, kind, entry, attr)?;
