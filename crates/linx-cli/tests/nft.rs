@@ -66,7 +66,7 @@ table inet fw comment \"mine\"
 table ip other
 chain inet fw in type filter hook input priority 0 policy drop
 chain ip other c
-counter inet fw hits
+counter inet fw hits packets 0 bytes 0
 set inet fw s type ipv4_addr . inet_service flags interval
 map inet fw m type ipv4_addr : verdict
 ";
@@ -83,6 +83,11 @@ map inet fw m type ipv4_addr : verdict
     let rules = list(&namespace, "rules").ok();
     assert_eq!(rules.lines().len(), 1);
     assert!(rules.text().starts_with("rule inet fw in handle "), "{}", rules.text());
+    assert!(rules.text().contains(" [counter packets 0 bytes 0] "), "{}", rules.text());
+    let stateless = list(&namespace, "rules objects --stateless").ok();
+    assert!(stateless.text().contains(" [counter] ") && stateless.text().contains("counter inet fw hits\n"));
+    let handles = list(&namespace, "tables --handle").ok();
+    assert!(handles.lines().iter().all(|line| line.contains(" # handle ")), "{}", handles.text());
     assert!(rules.text().contains("[immediate accept] comment \"ssh\""), "{}", rules.text());
     assert_eq!(
         list(&namespace, "tables chains table ip other").ok().text(),
