@@ -11,10 +11,11 @@
 //!   that end before the loss is told are incomplete.
 //! - The first commit after a loss may lack its beginning. So the generation is asked for on the monitor's own socket: the
 //!   kernel counts it up before it announces anything, so commits up to the answer are part of the loss, and those after
-//!   it are whole. The same tells where a monitor begins.
+//!   it are whole. The same tells where a monitor begins. The kernel takes no lock for it: a commit may overtake the
+//!   answer that was written before it, and then is part of the loss, too.
 //! - Where asking is refused (CAP_NET_ADMIN was given up meanwhile), the first commit is incomplete.
 //! - A commit follows another that did not end, or a generation is skipped: nothing of the kind was seen without an
-//!   overflow, but it is told.
+//!   overflow, but it is told, and what follows the hole is incomplete, too: its beginning may be in it.
 
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ enum Stand {
 struct Open {
     /// Low 16 bits of its generation.
     low: u16,
+    /// Its generation, if fewer than 65,536 came since the last.
+    generation: Option<u32>,
     portid: u32,
     changes: Changes,
     part: u32,
@@ -87,10 +90,14 @@ pub struct Assembler {
     /// The generation that the reader knows already.
     since: Option<u32>,
     stand: Stand,
+    /// Messages were lost, and that was not told yet: the answer does not make it sure then.
+    is_owed: bool,
     /// The last generation whose end was seen, or that was told in answer.
     last: Option<u32>,
     /// `last` is from an answer: changes of it and of those before it may still come.
     is_past: bool,
+    /// The low bits of the last change or end that came before the answer.
+    overtaking: Option<u16>,
     open: Option<Open>,
     /// Messages of the open commit, or of one before its first change, that could not be decoded.
     faults: Vec<(Box<[u8]>, DecodeError)>,
@@ -100,7 +107,9 @@ impl Assembler {
     /// Holds changes up to `limit` bytes; of a reader who knows generation `since`, if any.
     #[must_use]
     pub fn new(limit: usize, since: Option<u32>) -> Self {
-        Self { limit, since, stand: Stand::Begun, last: None, is_past: false, open: None, faults: Vec::new() }
+        let (stand, faults) = (Stand::Begun, Vec::new());
+        let (is_owed, is_past) = (false, false);
+        Self { limit, since, stand, is_owed, last: None, is_past, overtaking: None, open: None, faults }
     }
 
     /// The same, with another limit.
@@ -148,17 +157,21 @@ impl Assembler {
 
     fn change(&mut self, low: u16, portid: u32, bytes: &[u8], origin: Origin, out: &mut impl Outlet) {
         if matches!(self.stand, Stand::Begun | Stand::Lost) {
+            self.overtaking = Some(low);
             return;
         }
         let is_same = self.open.as_ref().is_some_and(|open| (open.low, open.portid) == (low, portid));
         if !is_same {
-            self.abandon(out);
+            let is_behind_a_hole = self.abandon(out);
             if self.is_past && self.last.is_some_and(|last| is_up_to(low, last as u16)) {
                 return;
             }
             let is_next = self.last.is_none_or(|last| next_generation(last) as u16 == low);
-            let is_whole = self.stand == Stand::Sure && is_next && self.faults.is_empty();
-            self.open = Some(Open { low, portid, changes: Changes::default(), part: 1, is_whole, origin });
+            let is_sure = self.stand == Stand::Sure && is_next && !is_behind_a_hole;
+            let generation = self.last.map(|last| last.wrapping_add(low.wrapping_sub(last as u16).into()));
+            let is_whole = is_sure && self.faults.is_empty();
+            let changes = Changes::default();
+            self.open = Some(Open { low, generation, portid, changes, part: 1, is_whole, origin });
         }
         let Some(open) = &mut self.open else { return };
         open.changes.push(bytes);
@@ -169,7 +182,7 @@ impl Assembler {
             let process = Arc::new(Author::of_portid(portid));
             let Origin { netns, nsid, time } = origin;
             out.transaction(Transaction {
-                generation: None,
+                generation: open.generation,
                 process,
                 changes,
                 complete: open.is_whole,
@@ -186,16 +199,21 @@ impl Assembler {
     fn end(&mut self, generation: &GenerationRef<'_>, portid: u32, origin: Origin, out: &mut impl Outlet) {
         let id = generation.id();
         let is_old = self.is_past && self.last.is_some_and(|last| is_up_to_generation(id, last));
-        if matches!(self.stand, Stand::Begun | Stand::Lost) || is_old {
+        if matches!(self.stand, Stand::Begun | Stand::Lost) {
+            self.overtaking = Some(id as u16);
             return;
         }
-        if self.open.as_ref().is_some_and(|open| (open.low, open.portid) != (id as u16, portid)) {
-            self.abandon(out);
+        if is_old {
+            return;
         }
+        let is_other = self.open.as_ref().is_some_and(|open| {
+            (open.low, open.portid) != (id as u16, portid) || open.generation.is_some_and(|known| known != id)
+        });
+        let is_behind_a_hole = is_other && self.abandon(out);
         let is_next = self.last.is_none_or(|last| next_generation(last) == id);
         let (changes, part, is_whole) = match self.open.take() {
             Some(open) => (open.changes, open.part, open.is_whole),
-            None => (Changes::default(), 1, self.stand == Stand::Sure),
+            None => (Changes::default(), 1, !is_behind_a_hole),
         };
         let complete = is_whole && is_next && self.stand == Stand::Sure && self.faults.is_empty();
         let comm = generation.thread_name().map(|name| name.as_bytes().into());
@@ -226,9 +244,9 @@ impl Assembler {
         }
     }
 
-    /// The open commit has no end.
-    fn abandon(&mut self, out: &mut impl Outlet) {
-        let Some(open) = self.open.take() else { return };
+    /// The open commit, if there is one, has no end.
+    fn abandon(&mut self, out: &mut impl Outlet) -> bool {
+        let Some(open) = self.open.take() else { return false };
         let Origin { netns, nsid, time } = open.origin;
         out.transaction(Transaction {
             generation: None,
@@ -246,6 +264,7 @@ impl Assembler {
             self.last = Some(next_generation(last));
         }
         self.tell(out);
+        true
     }
 
     /// Tells why the transaction before is incomplete, unless the loss is about to be told.
@@ -297,6 +316,7 @@ impl Assembler {
         if let Some(open) = &mut self.open {
             open.is_whole = false;
         }
+        self.is_owed = true;
         if self.stand != Stand::Begun && self.stand != Stand::Lost {
             self.stand = Stand::Doubt;
         }
@@ -309,24 +329,25 @@ impl Assembler {
         for (bytes, error) in self.faults.drain(..) {
             out.undecodable(&bytes, error);
         }
-        self.stand = Stand::Lost;
+        (self.stand, self.is_owed, self.overtaking) = (Stand::Lost, false, None);
     }
 
     /// The generation that was asked for, told behind all that came before; `None`: it cannot be had.
     pub fn placed(&mut self, generation: Option<u32>, out: &mut impl Outlet) {
-        let Some(generation) = generation else {
-            if matches!(self.stand, Stand::Begun | Stand::Lost) {
-                (self.stand, self.last) = (Stand::Blind, None);
-            }
-            return;
-        };
         if !matches!(self.stand, Stand::Begun | Stand::Lost) {
             return;
         }
+        let Some(generation) = generation else {
+            self.stand = if self.is_owed { Stand::Doubt } else { Stand::Blind };
+            self.last = None;
+            return;
+        };
+        let ahead = self.overtaking.map_or(0, |low| low.wrapping_sub(generation as u16));
+        let generation = if ahead < 1 << 15 { generation.wrapping_add(ahead.into()) } else { generation };
         if self.stand == Stand::Begun && self.since.is_some_and(|since| since != generation) {
             out.gap();
         }
-        self.stand = Stand::Sure;
+        self.stand = if self.is_owed { Stand::Doubt } else { Stand::Sure };
         self.last = Some(generation);
         self.is_past = true;
     }

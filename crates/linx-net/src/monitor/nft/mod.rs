@@ -1,6 +1,8 @@
 //! The monitor of nf_tables: each commit as one, with who made it.
 
 mod assembler;
+#[cfg(test)]
+mod model;
 mod transaction;
 
 use std::collections::HashMap;

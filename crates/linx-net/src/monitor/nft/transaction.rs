@@ -27,7 +27,8 @@ use crate::author::Author;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Transaction {
-    /// The generation that it led to; `None` when its end is missing, which carries the number.
+    /// The generation that it led to. `None` when its end is missing, which carries the number, and of a
+    /// [part](Self::part) before the end where the one before is not known.
     pub generation: Option<u32>,
     /// Who made it: the port id, and where its end is not missing the thread and its name, as the kernel tells them.
     /// [`Authors::complete`](crate::author::Authors::complete) finds the rest.
@@ -38,8 +39,7 @@ pub struct Transaction {
     pub complete: bool,
     /// Which part of it this is, from 1: a commit larger than the [limit](crate::nft::Builder::limit) comes in several.
     pub part: u32,
-    /// This is the last part, which alone has the generation and the process; that of an ordinary commit is the only
-    /// one.
+    /// This is the last part, which alone names the process; that of an ordinary commit is the only one.
     pub is_last: bool,
     /// Identity of the namespace (SO_NETNS_COOKIE).
     pub netns: u64,
