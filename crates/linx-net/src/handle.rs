@@ -203,6 +203,21 @@ impl Handle {
         self.ask_on(channel, request, expect, operation)
     }
 
+    /// Sends what is not answered.
+    #[cfg(feature = "nft")]
+    pub(crate) fn send_by(
+        &self,
+        protocol: Protocol,
+        bytes: impl FnOnce(u32, u32) -> Vec<u8>,
+        operation: &str,
+    ) -> Result<()> {
+        let channel = self.channel(protocol, operation)?;
+        let bytes = bytes(channel.socket.next_seq(), channel.socket.portid());
+        channel.socket.send(&bytes).map_err(|e| self.system(operation, e))?;
+        self.put_back(channel);
+        Ok(())
+    }
+
     fn ask_on(&self, channel: Channel, request: Request, expect: Expect, operation: &str) -> Result<Answer> {
         let (seq, portid) = (channel.socket.next_seq(), channel.socket.portid());
         let too_long = |_| self.error(ErrorKind::Truncated, operation);

@@ -87,6 +87,14 @@ pub trait Decoder: Send + 'static {
     }
 }
 
+impl Origin {
+    /// For who reads a socket without a [`Monitor`].
+    #[must_use]
+    pub fn new(netns: u64, nsid: Option<i32>, time: SystemTime) -> Self {
+        Self { netns, nsid, time }
+    }
+}
+
 /// What the monitor of a decoder tells.
 pub type NoticeOf<D> = Notice<<D as Decoder>::Event, <D as Decoder>::Transaction>;
 

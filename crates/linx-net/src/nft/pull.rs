@@ -3,6 +3,9 @@
 //! - Each message of a dump carries the low 16 bits of the generation that it is of, elements included, which have no
 //!   other sign of a tear (KERNEL.md 3.1). All of them must be those of the generation that was asked for before, and it
 //!   must be the same afterwards. If not, all is read again.
+//! - The kernel counts a commit first, then carries it out: policies, flags and sets of intervals are the old ones for
+//!   some milliseconds of the new generation. It carries out one at a time, so a transaction of nothing, which changes
+//!   nothing, not even the generation, returns when the commit of the generation that was asked for has ended.
 //! - Rules are read chain by chain: the kernel's whole dump walks over all that it has shown already each time it goes on
 //!   (seven times slower at 50,000 rules).
 //! - Reads are as large as the kernel's parts get, from the socket's first on: else it leaves out what does not fit, and
@@ -12,7 +15,9 @@ use std::time::Duration;
 
 use linx_sys::Protocol;
 use linx_wire::emit::Request;
-use linx_wire::nft::{Chain, ChainView, Elements, Flowtable, SetView, StatefulObject, TableRef, request};
+use linx_wire::nft::{
+    Batch, Chain, ChainView, Elements, Flowtable, SetView, StatefulObject, TableRef, request,
+};
 use linx_wire::{Decode, Kind};
 
 use super::Family;
@@ -131,7 +136,7 @@ impl Pull {
         let mut tries = 0;
         let mut before = super::generation(&self.handle)?;
         loop {
-            let outcome = self.once(before);
+            let outcome = self.settled().and_then(|()| self.once(before));
             // Also of a reading that failed: what is missing may have gone meanwhile.
             let after = super::generation(&self.handle)?;
             match outcome {
@@ -190,6 +195,14 @@ impl Pull {
         self.kinds.contains(&kind)
     }
 
+    /// Waits for the end of a commit that is being carried out.
+    fn settled(&self) -> Result<(), Fault> {
+        let nothing = |seq, portid| Batch::new(seq, portid, None).and_then(Batch::finish);
+        // What is in it is short enough.
+        let nothing = |seq, portid| nothing(seq, portid).unwrap_or_default();
+        Ok(self.handle.send_by(Protocol::NETFILTER, nothing, &self.operation())?)
+    }
+
     /// One reading; all of it is of `generation`, or it is torn.
     fn once(&self, generation: u32) -> Result<Ruleset, Fault> {
         let mut all = Ruleset::default();
@@ -217,6 +230,9 @@ impl Pull {
                 let request = request::elements(set.family(), table, name);
                 self.bag::<Elements>(request, generation, &mut all.elements)?;
             }
+        }
+        if !self.wants(Kind::Table) {
+            all.tables = Bag::default();
         }
         if !self.wants(Kind::Set) {
             all.sets = Bag::default();

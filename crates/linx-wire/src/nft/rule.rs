@@ -61,7 +61,8 @@ object! {
         self.attributes().handle().unwrap_or_default()
     }
 
-    /// Handle of the rule before it in its chain, as of the moment when the kernel wrote the message.
+    /// Handle of the rule before it in its chain, as of the moment when the kernel wrote the message. When a new rule is
+    /// announced, the first and the last of a chain have none: the message's flags tell which of both it is.
     fn position(&self) -> Option<u64> {
         self.attributes().position()
     }

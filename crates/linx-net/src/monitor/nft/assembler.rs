@@ -96,8 +96,8 @@ pub struct Assembler {
     last: Option<u32>,
     /// `last` is from an answer: changes of it and of those before it may still come.
     is_past: bool,
-    /// The low bits of the last change or end that came before the answer.
-    overtaking: Option<u16>,
+    /// Of what came before the answer: the last end, and the low bits of changes behind it.
+    overtaking: (Option<u32>, Option<u16>),
     open: Option<Open>,
     /// Messages of the open commit, or of one before its first change, that could not be decoded.
     faults: Vec<(Box<[u8]>, DecodeError)>,
@@ -109,7 +109,17 @@ impl Assembler {
     pub fn new(limit: usize, since: Option<u32>) -> Self {
         let (stand, faults) = (Stand::Begun, Vec::new());
         let (is_owed, is_past) = (false, false);
-        Self { limit, since, stand, is_owed, last: None, is_past, overtaking: None, open: None, faults }
+        Self {
+            limit,
+            since,
+            stand,
+            is_owed,
+            last: None,
+            is_past,
+            overtaking: (None, None),
+            open: None,
+            faults,
+        }
     }
 
     /// The same, with another limit.
@@ -148,7 +158,8 @@ impl Assembler {
         if header.portid == 0 && header.seq == 0 {
             let Origin { netns, nsid, time } = origin;
             let process = Arc::new(Author::of_portid(0));
-            out.event(Event { op, object: entity.to_owned(), generation: None, process, netns, nsid, time });
+            let (object, flags, generation) = (entity.to_owned(), header.flags, None);
+            out.event(Event { op, object, flags, generation, process, netns, nsid, time });
             return Ok(());
         }
         self.change(entity.generation_low(), header.portid, message.bytes, origin, out);
@@ -157,7 +168,7 @@ impl Assembler {
 
     fn change(&mut self, low: u16, portid: u32, bytes: &[u8], origin: Origin, out: &mut impl Outlet) {
         if matches!(self.stand, Stand::Begun | Stand::Lost) {
-            self.overtaking = Some(low);
+            self.overtaking.1 = Some(low);
             return;
         }
         let is_same = self.open.as_ref().is_some_and(|open| (open.low, open.portid) == (low, portid));
@@ -200,7 +211,7 @@ impl Assembler {
         let id = generation.id();
         let is_old = self.is_past && self.last.is_some_and(|last| is_up_to_generation(id, last));
         if matches!(self.stand, Stand::Begun | Stand::Lost) {
-            self.overtaking = Some(id as u16);
+            self.overtaking = (Some(id), None);
             return;
         }
         if is_old {
@@ -298,12 +309,12 @@ impl Assembler {
                     open.is_whole = false;
                 }
                 self.faults.push((bytes.into(), error));
-                if self.open.is_some() {
-                    self.abandon(out);
-                } else {
-                    let told = std::mem::take(&mut self.faults);
-                    told.into_iter().for_each(|(bytes, error)| out.undecodable(&bytes, error));
-                    // A generation may have passed.
+                let is_its_end = self.abandon(out) && header.is_some();
+                for (bytes, error) in self.faults.drain(..) {
+                    out.undecodable(&bytes, error);
+                }
+                if !is_its_end {
+                    // A generation may have passed, or the next have begun.
                     self.last = None;
                     self.stand = if self.stand == Stand::Sure { Stand::Blind } else { self.stand };
                 }
@@ -329,7 +340,7 @@ impl Assembler {
         for (bytes, error) in self.faults.drain(..) {
             out.undecodable(&bytes, error);
         }
-        (self.stand, self.is_owed, self.overtaking) = (Stand::Lost, false, None);
+        (self.stand, self.is_owed, self.overtaking) = (Stand::Lost, false, (None, None));
     }
 
     /// The generation that was asked for, told behind all that came before; `None`: it cannot be had.
@@ -342,8 +353,10 @@ impl Assembler {
             self.last = None;
             return;
         };
-        let ahead = self.overtaking.map_or(0, |low| low.wrapping_sub(generation as u16));
-        let generation = if ahead < 1 << 15 { generation.wrapping_add(ahead.into()) } else { generation };
+        let (end, low) = self.overtaking;
+        let newest = end.filter(|end| !is_up_to_generation(*end, generation)).unwrap_or(generation);
+        let next = next_generation(newest);
+        let generation = if low == Some(next as u16) { next } else { newest };
         if self.stand == Stand::Begun && self.since.is_some_and(|since| since != generation) {
             out.gap();
         }

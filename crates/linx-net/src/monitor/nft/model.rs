@@ -366,27 +366,37 @@ impl World {
                     }
                 }
             }
-            Step::Vanish(further) if self.weather.vanishes => {
-                // Its end is among what is lost, or the loss could not be seen by anybody.
-                if self.pending.pop_back().is_some() || further > 0 {
-                    self.dropped += 1;
-                    self.pending.clear();
-                    for _ in 0..further {
-                        self.generation = next_generation(self.generation);
-                    }
-                    if further > 0 {
-                        self.order.push(self.generation);
-                    }
-                    // What comes next may lack its beginning.
-                    self.commit(8, 5);
-                    if further % 2 == 1 {
-                        self.pending.pop_front();
-                    }
-                }
-            }
+            // Who does not know the generation takes the 65,536th for the first; as many do not go by without an overflow.
+            Step::Vanish(further) if further > 60_000 && (self.asked.is_some() || self.is_lost()) => {}
+            Step::Vanish(further) if self.weather.vanishes => self.vanish(further),
             Step::Refuse(refused) if self.weather.refuses => self.refused = refused,
             _ => {}
         }
+    }
+
+    fn vanish(&mut self, further: u32) {
+        // Its end is among what is lost, or the loss could not be seen by anybody.
+        if self.pending.pop_back().is_none() && further == 0 {
+            return;
+        }
+        self.dropped += 1;
+        self.pending.clear();
+        for _ in 0..further {
+            self.generation = next_generation(self.generation);
+        }
+        if further > 0 {
+            self.order.push(self.generation);
+        }
+        // What comes next may lack its beginning.
+        self.commit(8, 5);
+        if further % 2 == 1 {
+            self.pending.pop_front();
+        }
+    }
+
+    /// Whether the reader may not know the generation.
+    fn is_lost(&self) -> bool {
+        self.weather.refuses || self.weather.spoils
     }
 
     fn finish(&mut self) {

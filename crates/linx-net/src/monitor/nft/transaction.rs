@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use linx_wire::Kind;
-use linx_wire::header::Messages;
+use linx_wire::header::{MessageFlags, Messages};
 use linx_wire::nft::{ChainView, Entity, EntityRef};
 use linx_wire::route::Operation;
 
@@ -55,6 +55,7 @@ impl Transaction {
         self.changes.iter().map(|change| Event {
             op: change.op,
             object: change.entity.to_owned(),
+            flags: change.flags,
             generation: self.generation,
             process: Arc::clone(&self.process),
             netns: self.netns,
@@ -94,6 +95,8 @@ pub struct Event {
     pub op: Operation,
     /// The object, as lists return it.
     pub object: Entity,
+    /// As [`Change::flags`].
+    pub flags: MessageFlags,
     /// The generation that its transaction led to; `None` where its end is missing, and outside of transactions.
     pub generation: Option<u32>,
     /// Who made it; the kernel where a packet did.
@@ -110,7 +113,7 @@ impl Event {
     /// The change, borrowed.
     #[must_use]
     pub fn change(&self) -> Change<'_> {
-        Change { op: self.op, entity: self.object.as_ref() }
+        Change { op: self.op, entity: self.object.as_ref(), flags: self.flags }
     }
 }
 
@@ -153,7 +156,7 @@ impl Changes {
         Messages::new(&self.messages).filter_map(|message| {
             let message = message.ok()?;
             let (op, entity) = EntityRef::decode(message.header.message_type, message.payload).ok()??;
-            Some(Change { op, entity })
+            Some(Change { op, entity, flags: message.header.flags })
         })
     }
 }
@@ -181,6 +184,9 @@ pub struct Change<'a> {
     pub op: Operation,
     /// The object.
     pub entity: EntityRef<'a>,
+    /// The message's flags. A new rule without a [position](linx_wire::nft::RuleView::position) is the first of its chain;
+    /// with APPEND and CREATE it is the last; with APPEND alone it replaces the rule whose end was announced just before.
+    pub flags: MessageFlags,
 }
 
 impl Change<'_> {
