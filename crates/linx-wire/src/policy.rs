@@ -336,6 +336,26 @@ impl Policy {
         depth < MAX_DEPTH && attrs.fault().is_none()
     }
 
+    /// [`Policy::fits`] of a nest, which more often than not is a single value: that is seen without a call.
+    #[inline(always)]
+    fn fits_nest(&self, bytes: &[u8], family: u8, depth: usize) -> bool {
+        self.is_one_leaf(bytes) && depth < MAX_DEPTH || self.fits(bytes, family, depth)
+    }
+
+    /// Whether `bytes` are one attribute whose size is all there is to check, and right.
+    #[inline(always)]
+    fn is_one_leaf(&self, bytes: &[u8]) -> bool {
+        let &[l0, l1, t0, t1, ..] = bytes else { return false };
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        if length > bytes.len() || (length + 3) & !3 < bytes.len() {
+            return false;
+        }
+        let Some(have) = length.checked_sub(crate::attr::HEADER_LEN) else { return false };
+        let number = u16::from_ne_bytes([t0, t1]) & crate::attr::TYPE_MASK;
+        let rule = self.rules.get(usize::from(number)).unwrap_or(&Rule::ANYTHING);
+        rule.leaf && have >= usize::from(rule.least) && have <= usize::from(rule.most)
+    }
+
     fn validate_at(&self, bytes: &[u8], family: u8, depth: usize) -> Result<()> {
         if depth >= MAX_DEPTH {
             return Err(DecodeError::new(DecodeErrorKind::TooDeep, 0));
@@ -390,7 +410,7 @@ impl Policy {
 fn fits(shape: &Shape, payload: &[u8], around: Surroundings<'_>, depth: usize) -> bool {
     match *shape {
         Shape::Nested(policy) | Shape::Many(&Shape::Nested(policy)) => {
-            policy.fits(payload, around.family, depth + 1)
+            policy.fits_nest(payload, around.family, depth + 1)
         }
         Shape::Items(&Shape::Nested(policy)) => {
             let mut attrs = Attrs::new(payload);
