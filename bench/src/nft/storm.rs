@@ -81,6 +81,7 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
     let fast = Load::elements(1, times, None)?;
     let title = format!("{} commits of one element, as fast as the kernel goes", times * 2);
     race(namespace, &title, &fast, &GOALS, scale, report)?;
+    drained(namespace, if scale.short { 500 } else { 35_000 }, scale, report)?;
     let many = if scale.short { 5_000 } else { 500_000 };
     let bulk = Load::elements(many, 1, None)?;
     race(namespace, &format!("two commits of {many} elements"), &bulk, &BULK_GOALS, scale, report)?;
@@ -123,6 +124,27 @@ fn race(
         }
     }
     report.race(title, "µs/event", true, contestants, goals)
+}
+
+/// The monitor is stopped while the commits are made: what its buffer holds is what it may miss of its CPU, and no wake-up
+/// is counted, nor what another program does to the machine.
+fn drained(namespace: &Namespace, times: u32, scale: Scale, report: &mut Report) -> Outcome<()> {
+    let load = &Load::elements(1, times, None)?;
+    let ours = |label: &'static str, child: &'static str| {
+        Contestant::new(label, move || {
+            turn(namespace, load, |_| {
+                let monitor = Measured::start(namespace, child, 64 * MIB, 0)?;
+                monitor.stop()?;
+                Ok(monitor)
+            })
+        })
+    };
+    let mut contestants = vec![ours(RAW, RAW_CHILD), ours(LINX, CHILD), ours(READ, READ_CHILD)];
+    if !scale.short && crate::peers::NFT {
+        contestants.push(Contestant { stranger: true, ..ours("nlink", NLINK) });
+    }
+    let title = format!("{} commits of one element, queued while the monitor was stopped", times * 2);
+    report.race(&title, "µs/event", true, contestants, &[under(LINX, 0.0, Some(LOST))])
 }
 
 fn turn(
