@@ -372,6 +372,36 @@ fn a_container_is_not_blamed_for_its_neighbour() {
     }
 }
 
+/// Containers come and go: the first process of each is its pid 1, and the next one's may begin within the tick in
+/// which a change of the one before was seen.
+#[test]
+fn who_begins_a_moment_later_is_no_author() {
+    let _alone = alone();
+    let Some(guard) = TestNetns::new("later") else { return };
+    let netns = guard.netns();
+    let cookie = netns.cookie().unwrap();
+    let has_socket = || {
+        let table = ["netns", "exec", guard.name(), "cat", "/proc/net/netlink"];
+        let table = Command::new("ip").args(table).output().unwrap().stdout;
+        let of_one = |line: &str| line.split_whitespace().skip(1).take(2).eq(["0", "1"]);
+        String::from_utf8(table).unwrap().lines().any(of_one)
+    };
+    for _ in 0..10 {
+        for authors in [with_cache(), Some(Authors::without_cache().unwrap())].into_iter().flatten() {
+            let seen = linx_sys::boottime();
+            let monitor = ["-pf", "--kill-child", "ip", "-n", guard.name(), "monitor", "route"];
+            let later = Ended::run(Command::new("unshare").args(monitor));
+            let end = Instant::now() + PATIENCE;
+            while !has_socket() {
+                assert!(Instant::now() < end, "no socket");
+            }
+            let author = authors.resolve(&netns, cookie, 1, seen);
+            assert!(!author.is_known(), "who came later is blamed: {author:?}");
+            drop(later);
+        }
+    }
+}
+
 /// A pid whose owner started after the event was seen was somebody else's then.
 #[test]
 fn a_reused_pid_is_no_author() {

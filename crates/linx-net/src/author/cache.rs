@@ -198,6 +198,14 @@ impl Executions {
         self.at(self.by_pid.get(&pid), seen)
     }
 
+    /// When the process that has `pid` since `start` executed something first, as far as it was heard.
+    pub(super) fn first_executed(&self, pid: u32, start: Duration) -> Option<Duration> {
+        let ids = self.by_pid.get(&pid).into_iter().flatten();
+        // Of what could not be read, the start is not known.
+        let is_of = |e: &&Execution| e.start == start || (e.read.is_none() && e.executed >= start);
+        ids.filter_map(|id| self.by_id.get(id)).filter(is_of).map(|e| e.executed).min()
+    }
+
     fn at(&self, ids: Option<&Vec<u64>>, seen: Duration) -> Vec<Execution> {
         let mut found: Vec<Execution> = Vec::new();
         for id in ids.into_iter().flatten() {
@@ -296,6 +304,19 @@ mod tests {
         assert!(cache.with_own_pid(7, at(9)).is_empty());
         assert!(cache.with_own_pid(7, at(13) + KEPT + at(1)).is_empty());
         assert!(cache.with_own_pid(8, at(14)).is_empty());
+    }
+
+    #[test]
+    fn the_first_execution_is_that_of_the_process() {
+        let mut cache = Executions::default();
+        insert(&mut cache, 7, at(10), Some(facts(7, 10, "ip")));
+        cache.exited(7, at(11));
+        assert_eq!(cache.first_executed(7, at(20)), None);
+        insert(&mut cache, 7, at(21), None);
+        insert(&mut cache, 7, at(22), Some(facts(7, 20, "ip")));
+        assert_eq!(cache.first_executed(7, at(20)), Some(at(21)));
+        assert_eq!(cache.first_executed(7, at(10)), Some(at(10)));
+        assert_eq!(cache.first_executed(8, at(20)), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::procfs::Procfs;
 /// Receive buffer asked for, bytes: about ten thousand executions and exits may wait.
 const RCVBUF_BYTES: usize = 4 << 20;
 /// A start time in `/proc` is rounded down to a tick (10 ms).
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// What the threads share.
 #[derive(Debug, Default)]

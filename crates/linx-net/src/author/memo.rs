@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::Author;
 use super::procfs::{self, Procfs};
+use super::{Author, Certainty};
 
 /// Answers kept at once.
 const LIMIT: usize = 1024;
 /// An answer is given this long without looking whether it still holds.
 const UNCHECKED: Duration = Duration::from_millis(100);
+/// The same of a port id that is not its owner's pid: the first process of each container is pid 1, and the next one has
+/// it a few milliseconds after.
+const UNCHECKED_NESTED: Duration = Duration::from_millis(1);
 /// "Nobody knows" is believed this long.
 const NOBODY: Duration = Duration::from_secs(1);
 /// An answer is believed this long, checked or not: what the checks do not see is a socket handed to another process,
@@ -36,6 +39,15 @@ struct Entry {
     checked: AtomicU64,
 }
 
+impl Entry {
+    /// How long the answer is given without looking.
+    fn unchecked(&self) -> Duration {
+        let Author { certainty, pid, portid, .. } = &*self.author;
+        // Tasks are named by numbers that come again after all others.
+        if *certainty == Certainty::Certain || pid == portid { UNCHECKED } else { UNCHECKED_NESTED }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Memo(RwLock<BTreeMap<(u64, u32), Entry>>);
 
@@ -55,7 +67,7 @@ impl Memo {
             return None;
         }
         let checked = Duration::from_nanos(entry.checked.load(Ordering::Relaxed));
-        if seen <= checked + UNCHECKED {
+        if seen <= checked + entry.unchecked() {
             return Some(Arc::clone(&entry.author));
         }
         if !still_holds(proof, &entry.author, procfs) {
@@ -117,11 +129,33 @@ mod tests {
         Proof { pid, start: procfs.stat(pid).unwrap().start, socket: None }
     }
 
+    /// The author that is this process, with its pid for a port id.
+    fn own(pid: u32) -> Author {
+        Author { pid: Some(pid), ..Author::of_portid(pid) }
+    }
+
+    /// Pid 1 of a container that ended, and of the next one.
+    #[test]
+    fn a_port_id_that_is_no_pid_is_checked_almost_always() {
+        let (memo, procfs) = (Memo::default(), Procfs::new());
+        let proof = own_proof(&procfs);
+        let nested = Arc::new(Author { portid: Some(1), ..own(proof.pid) });
+        let then = now();
+        let shortly_after = then + Duration::from_millis(2);
+        memo.keep((1, 1), &nested, Some(proof), then);
+        assert!(memo.recall((1, 1), shortly_after, &procfs).is_some());
+        let gone = Proof { start: proof.start.saturating_sub(Duration::from_secs(1)), ..proof };
+        memo.keep((1, 1), &nested, Some(gone), then);
+        assert!(memo.recall((1, 1), shortly_after, &procfs).is_none());
+        memo.keep((1, proof.pid), &Arc::new(own(proof.pid)), Some(gone), then);
+        assert!(memo.recall((1, proof.pid), shortly_after, &procfs).is_some());
+    }
+
     #[test]
     fn an_answer_is_checked_again_and_again() {
         let (memo, procfs) = (Memo::default(), Procfs::new());
         let proof = own_proof(&procfs);
-        let author = Arc::new(Author::of_portid(5));
+        let author = Arc::new(own(proof.pid));
         let then = now();
         memo.keep((1, 5), &author, Some(proof), then);
         assert!(memo.recall((1, 5), then, &procfs).is_some());

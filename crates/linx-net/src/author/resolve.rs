@@ -9,7 +9,7 @@ use std::time::Duration;
 use linx_sys::{Netns, Protocol};
 
 use super::cache::Execution;
-use super::feed::{Bell, Memory};
+use super::feed::{Bell, Memory, TICK};
 use super::memo::{Memo, Proof};
 use super::procfs::{self, Facts, Nested, Procfs};
 use super::{Author, Certainty, parse};
@@ -259,6 +259,7 @@ impl Core {
                         candidate.facts = Arc::new(merged(now, &candidate.facts));
                     }
                 }
+                None if self.is_later(&now, seen) => {}
                 None => {
                     let executed = now.stat.start;
                     let facts = Arc::new(now);
@@ -372,12 +373,27 @@ impl Core {
     fn with_what_was_heard(&self, now: Facts, seen: Duration) -> Option<(Arc<Facts>, bool)> {
         let heard = self.executions(|executions| executions.with_pid(now.pid, seen));
         let same = heard.into_iter().find(|execution| execution.start == now.stat.start);
+        if same.is_none() && self.is_later(&now, seen) {
+            return None;
+        }
         let is_replaced = same.as_ref().is_some_and(|execution| execution.is_replaced);
         match same.and_then(|execution| execution.facts) {
             Some(facts) if is_replaced || is_other_image(&now, &facts) => Some((facts, true)),
             Some(facts) if now.stat.is_zombie => Some((facts, false)),
             Some(facts) => Some((Arc::new(merged(now, &facts)), false)),
             None => (!is_replaced).then(|| (Arc::new(now), false)),
+        }
+    }
+
+    /// Whether a process that had executed nothing yet when the event was seen is a later one, or has become another
+    /// since, as far as that can be told: its start is told in ticks.
+    fn is_later(&self, now: &Facts, seen: Duration) -> bool {
+        // What it is was executed before it was read.
+        self.catch_up(linx_sys::boottime());
+        match self.heard(|executions| executions.first_executed(now.pid, now.stat.start)) {
+            Some(executed) => executed > seen,
+            // A copy. The numbers of a container begin anew with the next one, those of the machine after all others.
+            None => now.is_nested() && seen < now.stat.start + TICK,
         }
     }
 
