@@ -1,10 +1,11 @@
 //! Ctrl-C and SIGTERM: read on a thread of their own, so that they are heard whatever the others wait for.
 //!
 //! The first asks for a tidy end: flush, sum up, exit 0. When that does not come, because nobody takes the output or
-//! the kernel does not answer, a second signal or a few seconds end the process all the same.
+//! the kernel does not answer, a second signal or a few seconds end the process all the same. What comes with the first
+//! is not a second one: `timeout` tells its child, and then its whole group.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linx_sys::{SIGINT, SIGTERM, Signals, Wake, wait_readable};
 
@@ -12,6 +13,9 @@ use crate::error::{Failure, Outcome, note, status};
 
 /// How long a tidy end may take.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// A signal that comes so soon after the first is the same wish: people need longer.
+const ECHO: Duration = Duration::from_millis(250);
 
 /// Signals that wait to be listened to.
 #[derive(Debug)]
@@ -40,14 +44,16 @@ impl Blocked {
 }
 
 fn attend(signals: &Signals, bell: &Wake) {
-    let mut patience = None;
+    let mut asked: Option<Instant> = None;
     loop {
-        match wait_readable(signals.as_fd(), patience) {
+        let left = asked.map(|at| (at + GRACE).saturating_duration_since(Instant::now()));
+        match wait_readable(signals.as_fd(), left) {
             Ok(true) if signals.take().is_none() => {}
-            Ok(true) if patience.is_none() => {
+            Ok(true) if asked.is_none() => {
                 bell.wake();
-                patience = Some(GRACE);
+                asked = Some(Instant::now());
             }
+            Ok(true) if asked.is_some_and(|at| at.elapsed() < ECHO) => {}
             _ => {
                 note("ended before all of its output was taken");
                 std::process::exit(i32::from(status::SYSTEM));

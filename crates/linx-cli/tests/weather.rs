@@ -11,6 +11,7 @@
 
 mod common;
 
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -102,6 +103,35 @@ fn a_torn_list_of_routes_says_so_in_its_last_line() {
         let people = under_strace(&["-o", "/dev/null", "-e", &inject], false);
         assert_eq!((people.status, people.lines().len()), (Some(2), routes.len()));
     }
+}
+
+/// `timeout` sends its signal to its child and to the child's group: that is one wish for a tidy end.
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    skip_unless!(is_root(), "not root");
+    const ROUTES: usize = 3000;
+    let namespace = Namespace::new("twice");
+    let routes: String =
+        (0..ROUTES).map(|n| format!("route add 10.8.{}.{} dev lo table 7\n", n / 250, n % 250)).collect();
+    namespace.batch(&format!("link set lo up\n{routes}"));
+    let args = ["-n", namespace.name(), "-j", "monitor", "--snapshot", "route", "table", "7"];
+    let mut child = linx(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut text = vec![0];
+    stdout.read_exact(&mut text).unwrap();
+    // More than a pipe holds: the end has to wait for who reads.
+    let script = format!("kill -s INT {0}; sleep 0.01; kill -s INT {0}", child.id());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    stdout.read_to_end(&mut text).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let listed = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    assert_eq!(
+        (ended.status.code(), listed),
+        (Some(0), ROUTES),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
 }
 
 /// `time` is when something was read: it never goes backwards in a stream, markers of losses included.
