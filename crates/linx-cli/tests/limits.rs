@@ -281,15 +281,18 @@ fn without_descriptors_there_is_an_error_and_what_helps() {
     let namespace = namespace("cli-emfile");
     let mut refused = 0;
     for limit in 3..20 {
-        for args in ["list link", "list all", "-j monitor link --for 50ms", "netns"] {
-            let script = format!(
-                "ulimit -n {limit}; exec {} -n {} {args}",
-                env!("CARGO_BIN_EXE_linx"),
-                namespace.name()
-            );
+        let one = format!("-n {}", namespace.name());
+        let ways = ["list link", "list all", "-j monitor link --for 50ms", "netns"].map(|args| (&*one, args));
+        let all = [("--all-netns", "list link"), ("--all-netns", "monitor link --for 50ms"), ("", "netns")];
+        for (place, args) in ways.into_iter().chain(all) {
+            let script = format!("ulimit -n {limit}; exec {} {place} {args}", env!("CARGO_BIN_EXE_linx"));
             let mut command = Command::new("bash");
             command.args(["-c", &script]).stdin(Stdio::null());
             let ran = run(command);
+            assert!(
+                !ran.stderr.contains("CAP_"),
+                "no capability is missing: {limit} {place} {args}: {ran:?}"
+            );
             match ran.status {
                 Some(0 | 4) => {}
                 // The shell or the loader could not begin.
@@ -304,6 +307,52 @@ fn without_descriptors_there_is_an_error_and_what_helps() {
         }
     }
     assert!(refused >= 4, "{refused}");
+}
+
+/// A namespace that comes while no descriptor is left is not followed; those that are followed are.
+#[test]
+fn a_namespace_that_cannot_be_opened_does_not_end_the_others() {
+    skip_unless!(is_root(), "not root");
+    skip_unless!(Command::new("prlimit").arg("-V").output().is_ok(), "no prlimit");
+    let first = namespace("cli-followed");
+    let mut running = Running::start(linx(["--all-netns", "-j", "monitor", "link"]));
+    let name = first.name().to_owned();
+    let end = Instant::now() + PATIENCE;
+    let mut round = 1300;
+    loop {
+        round += 1;
+        first.ip(&format!("link set ve0 mtu {round}"));
+        std::thread::sleep(Duration::from_millis(100));
+        let sockets = std::fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap().count();
+        if sockets > 16 {
+            break;
+        }
+        assert!(Instant::now() < end, "it does not begin");
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    // Room for the sockets of one more, and for looking at it, or for less.
+    for room in [0, 3, 6, 7, 8, 9, 10, 11, 12] {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap().count();
+        let limit = format!("--nofile={}:4096", open + room);
+        let pid = running.pid().to_string();
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+        let later = namespace("cli-too-late");
+        std::thread::sleep(Duration::from_millis(1500));
+        drop(later);
+    }
+    first.ip("link set ve0 mtu 1400");
+    loop {
+        let line = running.json();
+        let is_first = line["netns"]["name"] == *name;
+        assert!(!is_first || line["op"] != "del" || line["kind"] != "netns", "it is still there: {line}");
+        if is_first && line["link"]["mtu"] == 1400 {
+            break;
+        }
+    }
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{:?}", ended.stderr);
+    assert!(ended.stderr.iter().any(|line| line.contains("Too many open files")), "{:?}", ended.stderr);
 }
 
 #[test]

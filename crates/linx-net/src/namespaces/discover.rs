@@ -33,7 +33,7 @@ const FILE_BYTES: usize = 16 * 1024;
 /// What may not be entered is listed with what is known of it, and what may not even be seen is counted.
 ///
 /// # Errors
-/// When `/proc` is not mounted; when no thread can be started.
+/// When `/proc` is not mounted; when no thread can be started; on EMFILE.
 pub fn discover() -> Result<Discovery, Error> {
     let own = own_file()?;
     let mut look = Look { device: own.dev(), found: BTreeMap::new() };
@@ -174,18 +174,23 @@ fn enter(namespaces: &mut Vec<Namespace>) -> Result<(), Error> {
                 Ok(None) => {
                     gone.insert(namespace.inode);
                 }
-                Err(error) => namespace.refused = Some(error),
+                Err(error) => namespace.refused = Some(refusal(error)?),
             }
         }
         for (namespace, cookie) in opened.into_iter().zip(linx_sys::netns_cookies(&files)?) {
             match cookie {
                 Ok(cookie) => namespace.cookie = Some(cookie),
-                Err(error) => namespace.refused = Some(error),
+                Err(error) => namespace.refused = Some(refusal(error)?),
             }
         }
     }
     namespaces.retain(|namespace| !gone.contains(&namespace.inode));
     Ok(())
+}
+
+/// Why one namespace stays closed; where no file at all can be opened, that is no matter of one.
+fn refusal(error: Error) -> Result<Error, Error> {
+    if error.kind() == ErrorKind::TooManyFiles { Err(error) } else { Ok(error) }
 }
 
 /// Its file, by whatever leads to it; `None` when nothing does any more.

@@ -104,6 +104,8 @@ struct Session {
     next_token: u64,
     /// With `--all-netns`: tells which come and go.
     watcher: Option<Watcher>,
+    /// It was said that it cannot look.
+    is_blind: bool,
     budget: Budget,
     /// What is only waited for.
     _waited_for: (Interrupt, Option<Hangup>),
@@ -199,6 +201,7 @@ impl Session {
             sources,
             next_token,
             watcher,
+            is_blind: false,
             budget,
             _waited_for: (interrupt, hangup),
             tail,
@@ -379,7 +382,19 @@ impl Session {
     /// Namespaces that came or went.
     fn namespaces(&mut self) -> Outcome {
         let Some(watcher) = &mut self.watcher else { return Ok(()) };
-        for change in watcher.advance(Instant::now())? {
+        let changes = match watcher.advance(Instant::now()) {
+            Ok(changes) => changes,
+            // What is followed goes on; the next look may succeed.
+            Err(error) if error.kind() == linx_sys::ErrorKind::TooManyFiles => {
+                if !std::mem::replace(&mut self.is_blind, true) {
+                    note(format_args!("namespaces that come and go are not seen: {error}"));
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.is_blind = false;
+        for change in changes {
             let cookie = change.namespace().cookie;
             let known = self.sources.iter().find(|(_, source)| Some(source.place.cookie) == cookie);
             let known = known.map(|(token, _)| *token);
@@ -418,8 +433,7 @@ impl Session {
             Ok(source) => source,
             Err(Ended::Gone) => return Ok(()),
             Err(Ended::Failed(failure)) => {
-                let text = failure.of("monitor").text().unwrap_or_default();
-                note(format_args!("namespace {name} is not followed: {}", text.trim_start_matches("linx: ")));
+                note_not_followed(&name, failure);
                 return Ok(());
             }
         };
@@ -429,7 +443,14 @@ impl Session {
         self.poll.add(&source, token)?;
         self.tail.printer.netns(&source.place, Op::New, Sign::Plus);
         self.sources.insert(token, source);
-        self.begin(token)
+        if let Err(failure) = self.begin(token) {
+            if let Some(source) = self.sources.remove(&token) {
+                self.poll.remove(&source)?;
+                self.budget.give_back(source.rcvbuf());
+            }
+            note_not_followed(&name, failure);
+        }
+        Ok(())
     }
 
     /// Ends in good order: everything is written, and a person is told what there was.
@@ -457,6 +478,12 @@ impl Session {
             }
         }
     }
+}
+
+/// Says that a namespace that came is left out.
+fn note_not_followed(name: &str, failure: Failure) {
+    let text = failure.of("monitor").text().unwrap_or_default();
+    note(format_args!("namespace {name} is not followed: {}", text.trim_start_matches("linx: ")));
 }
 
 /// A link that is named must be in one of the namespaces at least.
