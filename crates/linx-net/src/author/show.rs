@@ -6,10 +6,20 @@ use linx_wire::name::Name;
 
 use super::Author;
 
+/// Whether a name could be read as more than a name: anybody may call a thread `nft[1] < init`.
+fn is_ambiguous(comm: Name<'_>) -> bool {
+    let is_sign = |byte: &u8| byte.is_ascii_whitespace() || b"[]<>?\"".contains(byte);
+    comm.as_bytes().is_empty() || comm.as_bytes().iter().any(is_sign)
+}
+
 /// `ip[4711]`, `ip[4711] < bash[812]` where a parent is known by name, else `port 3221225472`; the kernel is `kernel`.
+/// A name that could be read as more than one stands in quotes.
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let process = |f: &mut fmt::Formatter<'_>, comm: Option<Name<'_>>, pid: u32| match comm {
+            Some(comm) if is_ambiguous(comm) => {
+                write!(f, "\"{}\"[{pid}]", comm.to_string().replace('"', "\\\""))
+            }
             Some(comm) => write!(f, "{comm}[{pid}]"),
             None => write!(f, "pid {pid}"),
         };
@@ -136,6 +146,11 @@ mod tests {
         assert_eq!(somebody().to_string(), "i\\x1bp\\xff[7] < init[1]");
         assert_eq!(Author::of_portid(9).to_string(), "port 9");
         assert_eq!(Author::of_portid(0).to_string(), "kernel");
+        let named = |comm: &[u8]| Author { comm: Some(comm.into()), parent: None, ..somebody() }.to_string();
+        assert_eq!(named(b"nft[1] < init"), r#""nft[1] < init"[7]"#);
+        assert_eq!(named(b"a\"[1]"), r#""a\"[1]"[7]"#);
+        assert_eq!(named(b""), r#"""[7]"#);
+        assert_eq!(named(b"kworker/0:1-(x)"), "kworker/0:1-(x)[7]");
         let task =
             Author { tid: Some(5), comm: Some(b"nft"[..].into()), ..Author::nobody(Certainty::Certain) };
         assert_eq!(task.to_string(), "nft[5]");
