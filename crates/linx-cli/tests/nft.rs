@@ -246,6 +246,12 @@ fn who_knows_another_generation_hears_of_a_loss_first() {
     let needed = since.json();
     assert_eq!((&needed["op"], &needed["reason"]), (&json!("resync_needed"), &json!("gap")), "{needed}");
     assert_eq!(needed["kinds"], json!(["nft"]));
+    // The state that is printed is not in doubt.
+    let mut both = Running::start(linx(format!("{line} --snapshot").split_whitespace()));
+    let ops: Vec<Value> = (0..4).map(|_| both.json()["op"].clone()).collect();
+    assert_eq!(ops, ["resync_needed", "list", "list", "synced"]);
+    namespace.nft("delete table ip u");
+    assert_eq!(both.json()["op"], "transaction");
     let failed = words("monitor route --since-gen 7");
     assert_eq!(failed.status, Some(1));
     assert_eq!(
@@ -352,4 +358,130 @@ fn hostile_names_of_nf_tables_do_no_harm() {
             .map(|line| line["key"].to_string())
             .collect();
     assert_eq!(names.len(), made);
+}
+
+/// By which types an element is written is in the making of its set, also where that is not shown.
+#[test]
+fn elements_are_written_by_sets_whose_making_is_not_shown() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftsets");
+    namespace.nft("add table ip t\nadd set ip t s { type mark; }");
+    let mut elements = monitor(&namespace, "elements");
+    let mut people = lines(&namespace, "elements");
+    let strangers = monitor(&namespace, "by nobody-of-this-name");
+    namespace.nft("add set ip t p { type inet_service; }");
+    namespace.nft("delete set ip t s\nadd set ip t s { type ipv4_addr; }");
+    namespace.nft("add element ip t s { 8.8.8.8 }\nadd element ip t p { 80 }");
+    let commit = elements.json();
+    let keys: Vec<_> =
+        commit["changes"].as_array().unwrap().iter().map(|one| &one["element"]["key"]).collect();
+    assert_eq!(keys, [&json!("8.8.8.8"), &json!(80)], "{commit}");
+    people.find(|line| line.ends_with("+ element  ip t s 8.8.8.8"));
+    assert!(people.line().ends_with("+ element  ip t p 80"));
+    // Also in one commit.
+    namespace.nft("delete set ip t p\nadd set ip t p { type ipv4_addr; }\nadd element ip t p { 9.9.9.9 }");
+    assert_eq!(elements.json()["changes"][0]["element"]["key"], "9.9.9.9");
+    people.find(|line| line.ends_with("+ element  ip t p 9.9.9.9"));
+    strangers.signal("INT");
+    assert_eq!(strangers.end().status, Some(0));
+}
+
+#[test]
+fn after_a_loss_elements_are_written_by_the_sets_of_then() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftlost");
+    namespace.nft("add table ip t\nadd set ip t s { type mark; }");
+    let mut elements = monitor(&namespace, "elements --rcvbuf 2K");
+    let chains: String = (0..2000).map(|n| format!("add chain ip t c{n}\n")).collect();
+    elements.signal("STOP");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    namespace.nft(&format!("{chains}delete set ip t s\nadd set ip t s {{ type ipv4_addr; }}"));
+    elements.signal("CONT");
+    elements.find_json(|line| line["op"] == "resync_needed");
+    // The first may belong to the loss.
+    for last in [8, 9] {
+        namespace.nft(&format!("add element ip t s {{ 8.8.8.{last} }}"));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let commit = elements.find_json(|line| line["op"] == "transaction");
+    let key = &commit["changes"][0]["element"]["key"];
+    assert!(*key == "8.8.8.8" || *key == "8.8.8.9", "{commit}");
+}
+
+#[test]
+fn maps_are_called_maps_where_a_commit_is_folded() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("cli-nftmaps");
+    namespace.nft("add table ip t\nadd map ip t m { type ipv4_addr : inet_service; }");
+    let mut folded = lines(&namespace, "--fold 1");
+    namespace.nft("add element ip t m { 1.1.1.1 : 1, 1.1.1.2 : 2 }");
+    folded.line();
+    assert_eq!(from(&folded.line(), "~"), "~ table    ip t  map m +2 elements      (2 lines: --fold 0)");
+    namespace.nft("add set ip t s { type ipv4_addr; }\nadd map ip t n { type ipv4_addr : mark; }");
+    folded.line();
+    assert_eq!(from(&folded.line(), "~"), "~ table    ip t  sets +1, maps +1      (2 lines: --fold 0)");
+    namespace.nft("delete table ip t");
+    folded.line();
+    assert_eq!(from(&folded.line(), "-"), "- table    ip t  with 1 set, 2 maps      (4 lines: --fold 0)");
+}
+
+#[test]
+fn a_table_need_not_be_in_every_namespace() {
+    skip_unless!(is_root(), "not root");
+    let (without, with) = (Namespace::new("cli-nftwithout"), Namespace::new("cli-nftwith"));
+    with.nft("add table ip t\nadd chain ip t c");
+    let both = format!("-n {} -n {}", without.name(), with.name());
+    let ran = words(&format!("{both} list nft chains table ip t")).ok();
+    assert!(ran.text().ends_with("chain ip t c\n") && ran.lines().len() == 1, "{}", ran.text());
+    let ran = words(&format!("{both} list nft table ip tt"));
+    assert_eq!(ran.status, Some(2));
+    assert_eq!(
+        ran.stderr,
+        "linx: list nft: no table ip \"tt\" in any of 2 namespaces; did you mean \"t\"?\n"
+    );
+    // It may come: then it is told.
+    let line = format!("{both} -j monitor nft --snapshot table ip t");
+    let mut running = Running::start(linx(line.split_whitespace()));
+    let first: Vec<Value> = (0..4).map(|_| running.json()).collect();
+    let state: Vec<_> = first.iter().filter_map(|line| line["key"].as_str()).collect();
+    assert_eq!(state, ["nft/table/ip/t", "nft/chain/ip/t/1"], "{first:?}");
+    without.nft("add table ip u\nadd table ip t");
+    let commit = running.json();
+    assert_eq!(commit["netns"]["name"], without.name());
+    assert_eq!(commit["counts"], json!({ "new": { "table": 1 } }));
+}
+
+/// That one namespace cannot be read does not end the others.
+#[test]
+fn a_storm_in_one_namespace_does_not_end_the_others() {
+    skip_unless!(is_root(), "not root");
+    let (storm, calm) = (Namespace::new("cli-nftstorm"), Namespace::new("cli-nftcalm"));
+    calm.nft("add table ip calm");
+    // So many chains are not read between two commits.
+    storm.nft(
+        &(0..3000).fold("add table ip t\n".to_owned(), |all, n| all + &format!("add chain ip t c{n}\n")),
+    );
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut nft = Nft::new(&storm.netns());
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let table = || Nest::new(&TABLE).set("name", "storm");
+                let new = table().request(nft::NEWTABLE, MessageFlags::ATOMIC, family::IP).unwrap();
+                let del = table().request(nft::DELTABLE, MessageFlags::empty(), family::IP).unwrap();
+                nft.commit(vec![new, del]);
+            }
+        });
+        let ended = std::panic::catch_unwind(|| {
+            let mut all = Running::start(linx(["--all-netns", "-j", "monitor", "nft", "--snapshot"]));
+            let text = format!("linx: namespace {} is not followed: ", storm.name());
+            let note = all.find_note(|line| line.starts_with(&text));
+            assert!(note.contains("the rule set changed each time it was read"), "{note}");
+            all.find_json(|line| line["op"] == "synced" && line["netns"]["name"] == calm.name());
+            calm.nft("delete table ip calm");
+            all.find_json(|line| line["op"] == "transaction" && line["netns"]["name"] == calm.name());
+        });
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
 }

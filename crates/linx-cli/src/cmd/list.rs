@@ -50,10 +50,12 @@ fn list(query: &Query, all: bool, global: &Global, machine: Machine) -> Outcome 
     places.iter().for_each(|opened| printer.make_room(&opened.place));
     let state = State { filter: &query.filter, all, family: global.family() };
     let mut outcome = Ok(());
+    let mut without = Vec::new();
     'places: for place in &places {
         for kind in &kinds {
             outcome = match kind {
-                Object::Nft => rule_set(query, &state, place, &mut printer),
+                Object::Nft => rule_set(query, &state, place, &mut printer)
+                    .map(|found| found.unwrap_or_else(|names| without.push(names))),
                 kind => state.print(place, *kind, &mut printer),
             };
             if outcome.is_err() || printer.is_closed() {
@@ -61,29 +63,52 @@ fn list(query: &Query, all: bool, global: &Global, machine: Machine) -> Outcome 
             }
         }
     }
+    if outcome.is_ok() && without.len() == places.len() && !places.is_empty() {
+        outcome = no_table(query, &places, without.concat());
+    }
     printer.finish().and(outcome)
 }
 
-/// The rule set of nf_tables; where it was not asked for by name and may not be read, that is said.
-fn rule_set(query: &Query, state: &State<'_>, opened: &Opened, printer: &mut Printer) -> Outcome {
-    match state.rule_set(opened, query.nft_kinds(), None) {
-        Ok(ruleset) => {
+/// The rule set of nf_tables; where it was not asked for by name and may not be read, that is said. Where the table that
+/// was named is not, the names of those that are.
+fn rule_set(
+    query: &Query,
+    state: &State<'_>,
+    opened: &Opened,
+    printer: &mut Printer,
+) -> Outcome<Result<(), Vec<String>>> {
+    match (state.rule_set(opened, query.nft_kinds(), None), query.filter.nft_table()) {
+        (Ok(ruleset), table) => {
             let printed = state.print_rule_set(opened, &ruleset, query.nft_kinds(), printer);
-            match query.filter.nft_table() {
-                Some(name) if printed == 0 => state.check_nft_table(opened, name),
-                _ => Ok(()),
+            match table {
+                Some(name) if printed == 0 => state.has_nft_table(opened, name),
+                _ => Ok(Ok(())),
             }
         }
-        Err(error) if error.errno() == Some(ENOENT) => match query.filter.nft_table() {
-            Some(name) => state.check_nft_table(opened, name).and(Err(error.into())),
-            None => Err(error.into()),
-        },
-        Err(error) if !query.names_nft() && is_refused(&error) => {
-            privileges::note_no_nft();
-            Ok(())
+        (Err(error), Some(name)) if error.errno() == Some(ENOENT) => {
+            match state.has_nft_table(opened, name)? {
+                Ok(()) => Err(error.into()),
+                missing => Ok(missing),
+            }
         }
-        Err(error) => Err(error.into()),
+        (Err(error), _) if !query.names_nft() && is_refused(&error) => {
+            privileges::note_no_nft();
+            Ok(Ok(()))
+        }
+        (Err(error), _) => Err(error.into()),
     }
+}
+
+/// A table that is named must be in one of the namespaces at least.
+fn no_table(query: &Query, places: &[Opened], names: Vec<String>) -> Outcome {
+    let Some((family, name)) = query.filter.nft_table() else { return Ok(()) };
+    let word = family.map_or(String::new(), |family| format!("{family} "));
+    let whereabouts = match places {
+        [one] => format!("namespace {}", one.place.name),
+        many => format!("any of {} namespaces", many.len()),
+    };
+    let failure = Failure::system(format!("no table {word}{} in {whereabouts}", name.shown()));
+    Err(failure.suggest(&linx_wire::name::Name::new(&name.0).to_string(), names))
 }
 
 const ENOENT: i32 = 2;

@@ -184,12 +184,14 @@ impl State<'_> {
             read.push(Kind::Set);
         }
         let mut pull = nft::pull(&opened.handle).kinds(&read);
-        if let Some((family, name)) = self.filter.only_nft_table() {
-            pull = pull.table(family, &name.0);
+        if let Some(control) = control {
+            pull = pull.subscribe_first(control);
         }
-        match control {
-            Some(control) => pull.subscribe_first(control).ruleset(),
-            None => pull.ruleset(),
+        let Some((family, name)) = self.filter.only_nft_table() else { return pull.ruleset() };
+        match pull.clone().table(family, &name.0).ruleset() {
+            // One that is followed may come later, or just came: the whole is right either way.
+            Err(error) if error.errno() == Some(ENOENT) && control.is_some() => pull.ruleset(),
+            outcome => outcome,
         }
     }
 
@@ -213,22 +215,18 @@ impl State<'_> {
         printed
     }
 
-    /// Says so where there is no such table.
-    pub(super) fn check_nft_table(
+    /// Whether there is such a table; if not, the names of those that there are.
+    pub(super) fn has_nft_table(
         &self,
         opened: &Opened,
         (family, name): (Option<nft::Family>, &LinkWord),
-    ) -> Outcome {
+    ) -> Outcome<Result<(), Vec<String>>> {
         let tables = nft::pull(&opened.handle).kinds(&[Kind::Table]).ruleset().map_err(Failure::from)?;
         let is_family = |table: &nft::TableRef<'_>| family.is_none_or(|f| f.number() == table.family());
         if tables.tables().any(|table| is_family(&table) && name.is(table.name())) {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let word = family.map_or(String::new(), |family| format!("{family} "));
-        let message = format!("no table {word}{} in namespace {}", name.shown(), opened.place.name);
-        let names = tables.tables().filter(is_family).map(|table| table.name().to_string());
-        let shown = linx_wire::name::Name::new(&name.0).to_string();
-        Err(Failure::system(message).suggest(&shown, names.collect::<Vec<_>>()))
+        Ok(Err(tables.tables().filter(is_family).map(|table| table.name().to_string()).collect()))
     }
 
     /// The index of the one link that everything must be on, for the kernel to filter by.

@@ -142,8 +142,9 @@ fn conditions<'a>(
             }
             return Err(stranger(word, query, not));
         };
-        let mut value = || words.next().ok_or_else(|| missing(name));
-        let test = if name == "table" && query.objects == [Object::Nft] {
+        let is_nft = query.objects == [Object::Nft];
+        let mut value = || words.next().ok_or_else(|| missing(name, is_nft));
+        let test = if name == "table" && is_nft {
             nft_table(&mut value)?
         } else {
             condition(name, &mut value, known)?
@@ -168,9 +169,10 @@ fn filter_word(word: &OsStr) -> Option<&'static str> {
         .copied()
 }
 
-fn missing(name: &str) -> Failure {
+fn missing(name: &str, is_nft: bool) -> Failure {
     let what = match name {
         "dev" | "master" => "the name of a link",
+        "table" if is_nft => "the name of a table",
         "table" => "a routing table",
         "protocol" => "a protocol",
         "to" => "a prefix",
@@ -429,6 +431,7 @@ mod tests {
                 "linx: list link: no group \"gold\"; names are in /etc/iproute2/group; a number works too",
             ),
             ("route dev", "linx: list route: \"dev\" wants the name of a link behind it"),
+            ("nft table", "linx: list nft: \"table\" wants the name of a table behind it"),
             ("route not", "linx: list route: \"not\" wants a condition behind it"),
             ("route to root", "linx: list route: \"to\" wants a prefix behind it"),
             (

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use linx::names::{KnownSets, Sets};
 use linx::nft::{Change, ElementsView, EntityRef, SetView, family};
 use linx::{Kind, Operation};
 use linx_wire::name::Name;
@@ -48,17 +49,21 @@ struct Table {
     maps: BTreeMap<Vec<u8>, bool>,
 }
 
-/// Kinds in the order in which they are counted: one of them, several.
-const KINDS: [(Kind, &str, &str); 5] = [
-    (Kind::Chain, "chain", "chains"),
-    (Kind::NftRule, "rule", "rules"),
-    (Kind::Set, "set", "sets"),
-    (Kind::StatefulObject, "object", "objects"),
-    (Kind::Flowtable, "flowtable", "flowtables"),
+/// Kinds in the order in which they are counted, whether they are maps: one of them, several.
+const KINDS: [(Kind, bool, &str, &str); 6] = [
+    (Kind::Chain, false, "chain", "chains"),
+    (Kind::NftRule, false, "rule", "rules"),
+    (Kind::Set, false, "set", "sets"),
+    (Kind::Set, true, "map", "maps"),
+    (Kind::StatefulObject, false, "object", "objects"),
+    (Kind::Flowtable, false, "flowtable", "flowtables"),
 ];
 
-/// The lines of a commit: sign, and what stands behind the kind `table`.
-pub(crate) fn lines<'a>(changes: impl Iterator<Item = Change<'a>>) -> Vec<(Sign, String)> {
+/// The lines of a commit: sign, and what stands behind the kind `table`. `sets` are those of before it.
+pub(crate) fn lines<'a>(
+    changes: impl Iterator<Item = Change<'a>>,
+    sets: &KnownSets<'_>,
+) -> Vec<(Sign, String)> {
     let mut order = Vec::new();
     let mut tables: BTreeMap<(u8, Vec<u8>), Table> = BTreeMap::new();
     for change in changes {
@@ -67,7 +72,7 @@ pub(crate) fn lines<'a>(changes: impl Iterator<Item = Change<'a>>) -> Vec<(Sign,
         if !tables.contains_key(&key) {
             order.push(key.clone());
         }
-        tables.entry(key).or_default().add(&change);
+        tables.entry(key).or_default().add(&change, sets);
     }
     let shown = order.iter().filter_map(|key| {
         let table = tables.get(key)?;
@@ -78,23 +83,35 @@ pub(crate) fn lines<'a>(changes: impl Iterator<Item = Change<'a>>) -> Vec<(Sign,
 }
 
 impl Table {
-    fn add(&mut self, change: &Change<'_>) {
+    fn add(&mut self, change: &Change<'_>, sets: &KnownSets<'_>) {
         let op = change.op;
+        let known =
+            |table, set| sets.types(change.entity.family(), table, set).is_some_and(|set| set.is_map());
         match &change.entity {
             // One that goes and comes in one commit is another.
             EntityRef::Table(_) => self.op = if self.op.is_some() { None } else { Some(op) },
             EntityRef::Elements(elements) => {
                 let number = elements.elements().count() as u64;
-                self.elements.entry(elements.set().as_bytes().to_vec()).or_default().add(op, number);
+                let set = elements.set();
+                self.elements.entry(set.as_bytes().to_vec()).or_default().add(op, number);
+                self.maps.entry(set.as_bytes().to_vec()).or_insert_with(|| known(elements.table(), set));
             }
-            other => {
-                if let EntityRef::Set(set) = other {
-                    self.maps.insert(set.name().as_bytes().to_vec(), set.is_map());
-                }
-                if let Some(place) = KINDS.iter().position(|(kind, ..)| *kind == other.kind()) {
-                    self.kinds.entry(place).or_default().add(op, 1);
-                }
+            EntityRef::Set(set) => {
+                // The announcement that one is gone does not say.
+                let is_map = match set.attributes().flags() {
+                    Some(_) => set.is_map(),
+                    None => known(set.table(), set.name()),
+                };
+                self.maps.insert(set.name().as_bytes().to_vec(), is_map);
+                self.count(op, Kind::Set, is_map);
             }
+            other => self.count(op, other.kind(), false),
+        }
+    }
+
+    fn count(&mut self, op: Operation, kind: Kind, is_map: bool) {
+        if let Some(place) = KINDS.iter().position(|(known, map, ..)| (*known, *map) == (kind, is_map)) {
+            self.kinds.entry(place).or_default().add(op, 1);
         }
     }
 
@@ -125,7 +142,7 @@ impl Table {
                 format!("{} {}", grouped(number), if number == 1 { one } else { many })
             };
             for (place, count) in &self.kinds {
-                if let Some((_, one, many)) = KINDS.get(*place) {
+                if let Some((_, _, one, many)) = KINDS.get(*place) {
                     parts.push(counted(one, many, count));
                 }
             }
@@ -147,7 +164,7 @@ impl Table {
             parts.push(part + " elements");
         }
         for (place, count) in &self.kinds {
-            if let Some((_, _, many)) = KINDS.get(*place) {
+            if let Some((.., many)) = KINDS.get(*place) {
                 let mut part = (*many).to_owned();
                 count.show(&mut part);
                 parts.push(part);

@@ -126,18 +126,15 @@ impl Printer {
     pub(crate) fn commit(
         &mut self,
         place: &Place,
-        sets: &mut KnownSets<'_>,
+        sets: &KnownSets<'_>,
         commit: &Transaction,
-        wanted: &[Change<'_>],
+        wants: &dyn Fn(&Change<'_>) -> bool,
         author: Option<&Arc<Author>>,
     ) {
         if self.layout.json {
-            self.commit_records(place, sets, commit, wanted, author);
+            self.commit_records(place, sets, commit, wants, author);
         } else {
-            self.commit_for_people(place, sets, commit, wanted, author);
-        }
-        for change in &commit.changes {
-            sets.note(change.op, change.entity);
+            self.commit_for_people(place, sets, commit, wants, author);
         }
     }
 
@@ -146,7 +143,7 @@ impl Printer {
         place: &Place,
         sets: &KnownSets<'_>,
         commit: &Transaction,
-        wanted: &[Change<'_>],
+        wants: &dyn Fn(&Change<'_>) -> bool,
         author: Option<&Arc<Author>>,
     ) {
         let links = LinkNames::new();
@@ -154,9 +151,9 @@ impl Printer {
         let process = remembered(&mut self.author, author).map(|author| author as &dyn AppendJson);
         let head = TransactionHead::of(commit, &place.tag, process, part);
         let context = context(&self.layout, &self.machine, &links, sets);
-        let changes = || wanted.iter().map(|change| (change.op, change.entity));
+        let changes = || commit.changes.iter().map(|change| (change.op, change.entity, wants(&change)));
         let output = &mut self.output;
-        let next = self.records.transaction(&head, changes, &context, self.commits.whole, |line| {
+        let next = self.records.transaction_of_some(&head, changes, &context, self.commits.whole, |line| {
             output.buffer().extend_from_slice(line);
             output.line();
         });
@@ -170,14 +167,15 @@ impl Printer {
         place: &Place,
         sets: &KnownSets<'_>,
         commit: &Transaction,
-        wanted: &[Change<'_>],
+        wants: &dyn Fn(&Change<'_>) -> bool,
         author: Option<&Arc<Author>>,
     ) {
         let start = self.output.buffer().len();
         self.prefix(commit.time, Some(&place.name));
         let paint = self.layout.paint;
         let indent = visible(self.output.buffer().get(start..).unwrap_or_default());
-        let items: usize = wanted.iter().map(|change| change.entity.items().count()).sum();
+        let wanted = || commit.changes.iter().filter(|change| wants(change));
+        let items: usize = wanted().map(|change| change.entity.items().count()).sum();
         let line = self.output.buffer();
         let name = match commit.generation {
             Some(generation) => format!("nft {generation}"),
@@ -202,7 +200,7 @@ impl Printer {
         let context_links = LinkNames::new();
         if self.commits.fold > 0 && items > self.commits.fold {
             let fold = format!("      ({} lines: --fold 0)", grouped(items as u64));
-            let tables = fold::lines(wanted.iter().copied());
+            let tables = fold::lines(wanted(), sets);
             let last = tables.len().saturating_sub(1);
             for (at, (sign, text)) in tables.iter().enumerate() {
                 let line = self.output.buffer();
@@ -218,9 +216,12 @@ impl Printer {
             return;
         }
         let mut known = KnownSets::over(Some(sets));
-        for change in wanted {
+        for change in &commit.changes {
             if change.op == Operation::New {
                 known.note(change.op, change.entity);
+            }
+            if !wants(&change) {
+                continue;
             }
             let sign = match (change.op, change.is_device_removed()) {
                 (Operation::New, _) => Sign::Plus,

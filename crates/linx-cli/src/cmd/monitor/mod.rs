@@ -8,7 +8,7 @@ mod tail;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use linx::Kind;
 use linx::author::{Attach, Authors};
@@ -225,7 +225,13 @@ impl Session {
     fn follow(&mut self) -> Outcome<End> {
         self.unsynced = self.wish.snapshot.then_some(self.sources.len());
         for token in self.sources.keys().copied().collect::<Vec<_>>() {
-            self.begin(token)?;
+            match self.begin(token) {
+                Err(failure) if self.watcher.is_some() => {
+                    self.give_up(token, failure)?;
+                    self.one_less();
+                }
+                outcome => outcome?,
+            }
         }
         loop {
             self.settle()?;
@@ -289,11 +295,11 @@ impl Session {
     /// Learns a namespace's links; with `--snapshot` prints its state.
     fn begin(&mut self, token: u64) -> Outcome {
         let Some(source) = self.sources.get_mut(&token) else { return Ok(()) };
-        match snapshot(&self.wish, source, &mut self.tail.printer) {
+        match snapshot(&self.wish, source, &mut self.tail) {
             Ok(()) => {
                 if self.wish.snapshot && !source.is_incomplete() {
                     // Nothing of the tail comes before it.
-                    let item = Item::Synced(token, std::time::SystemTime::now());
+                    let item = Item::Synced(token, SystemTime::now());
                     self.tail.queue.push(item, None, Instant::now());
                 }
                 Ok(())
@@ -443,13 +449,15 @@ impl Session {
         self.poll.add(&source, token)?;
         self.tail.printer.netns(&source.place, Op::New, Sign::Plus);
         self.sources.insert(token, source);
-        if let Err(failure) = self.begin(token) {
-            if let Some(source) = self.sources.remove(&token) {
-                self.poll.remove(&source)?;
-                self.budget.give_back(source.rcvbuf());
-            }
-            note_not_followed(&name, failure);
-        }
+        self.begin(token).or_else(|failure| self.give_up(token, failure))
+    }
+
+    /// Leaves out a namespace that cannot be followed.
+    fn give_up(&mut self, token: u64, failure: Failure) -> Outcome {
+        let Some(source) = self.sources.remove(&token) else { return Ok(()) };
+        note_not_followed(&source.place.name, failure);
+        self.poll.remove(&source)?;
+        self.budget.give_back(source.rcvbuf());
         Ok(())
     }
 
@@ -480,7 +488,7 @@ impl Session {
     }
 }
 
-/// Says that a namespace that came is left out.
+/// With `--all-netns`, one that cannot be followed does not end the others.
 fn note_not_followed(name: &str, failure: Failure) {
     let text = failure.of("monitor").text().unwrap_or_default();
     note(format_args!("namespace {name} is not followed: {}", text.trim_start_matches("linx: ")));
@@ -498,10 +506,14 @@ fn check_links(sources: &BTreeMap<u64, Source>, query: &Query) -> Outcome {
 
 /// Learns the links; with `--snapshot` prints the state. What happened before it is dropped, what happens meanwhile may
 /// be in it.
-fn snapshot(wish: &Wish, source: &mut Source, printer: &mut Printer) -> Result<(), Ended> {
-    if wish.snapshot {
-        source.forget()?;
+fn snapshot(wish: &Wish, source: &mut Source, tail: &mut Tail) -> Result<(), Ended> {
+    if wish.snapshot
+        && let Some(loss) = source.forget()?
+    {
+        let Source { place, links, .. } = source;
+        tail.lost(place, links, &loss, true, SystemTime::now());
     }
+    let printer = &mut tail.printer;
     let opened = Opened::new(source.place.clone())?;
     if wish.snapshot {
         let state = State { filter: &wish.query.filter, all: true, family: wish.family };
@@ -521,7 +533,7 @@ fn snapshot(wish: &Wish, source: &mut Source, printer: &mut Printer) -> Result<(
         source.overlap()?;
     }
     if source.has_nft() && !wish.snapshot {
-        source.learn_sets(&opened.handle);
+        source.learn_sets();
     }
     source.links = opened.links;
     Ok(())

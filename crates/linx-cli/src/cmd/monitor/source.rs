@@ -36,6 +36,8 @@ pub(super) struct Source {
     /// Of rtnetlink; none where only nf_tables is asked for.
     route: Option<Monitor>,
     nft: Option<nft::Monitor>,
+    /// A generation was named whose rule set is known.
+    has_known: bool,
     /// Both of them.
     poll: PollSet,
     phase: Phase,
@@ -107,6 +109,7 @@ impl Source {
             poll.add(&monitor, 0).map_err(Failure::from)?;
             Some(monitor)
         };
+        let has_known = matches!(nft, Nft::Wanted(1..));
         let nft = open_nft(&place, nft, rcvbuf, follow)?;
         if let Some(monitor) = &nft {
             poll.add(monitor, 0).map_err(Failure::from)?;
@@ -117,6 +120,7 @@ impl Source {
             links,
             route,
             nft,
+            has_known,
             poll,
             phase,
             generation: None,
@@ -157,10 +161,10 @@ impl Source {
     }
 
     /// Learns the sets, by which elements are written. Where they cannot be read now, elements show as bytes.
-    pub(super) fn learn_sets(&mut self, handle: &linx::Handle) {
-        if let Ok(ruleset) = nft::pull(handle).kinds(&[Kind::Set]).ruleset() {
-            self.sets = sets_of(&ruleset);
-        }
+    pub(super) fn learn_sets(&mut self) {
+        let read = |handle| nft::pull(&handle).kinds(&[Kind::Set]).ruleset();
+        let ruleset = linx::Handle::new(&self.place.netns).and_then(read);
+        self.sets = ruleset.map_or_else(|_| KnownSets::new(), |ruleset| sets_of(&ruleset));
     }
 
     /// The generation of the rule set that was printed.
@@ -180,12 +184,21 @@ impl Source {
         !std::mem::replace(&mut self.is_gone, true)
     }
 
-    /// Drops what happened so far: the snapshot that begins now has it.
-    pub(super) fn forget(&mut self) -> Result<(), Ended> {
-        match &mut self.route {
-            Some(monitor) => Ok(monitor.until_now(PATIENCE, |_| {})?),
-            None => Ok(()),
+    /// Drops what happened so far: the snapshot that begins now has it. Where the rule set was known, and is another by
+    /// now, that is returned: it comes before the snapshot.
+    pub(super) fn forget(&mut self) -> Result<Option<Loss>, Ended> {
+        if let Some(monitor) = &mut self.route {
+            monitor.until_now(PATIENCE, |_| {})?;
         }
+        let mut lost = None;
+        if let (Some(monitor), true) = (&mut self.nft, self.has_known) {
+            monitor.until_now(PATIENCE, |notice| {
+                if let nft::Notice::ResyncNeeded(loss) = notice {
+                    lost = Some(loss);
+                }
+            })?;
+        }
+        Ok(lost)
     }
 
     /// What happens up to now may be in the snapshot that was just taken.

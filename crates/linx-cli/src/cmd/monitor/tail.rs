@@ -127,8 +127,8 @@ impl Tail {
             Turn::Packet(event) => {
                 self.queue.push(Item::Packet(token, Box::new(event)), None, Instant::now());
             }
-            Turn::Loss(loss, nft) if self.queue.is_empty() => {
-                self.lost(place, links, &loss, nft, SystemTime::now());
+            Turn::Loss(loss, false) if self.queue.is_empty() => {
+                self.lost(place, links, &loss, false, SystemTime::now());
             }
             Turn::Loss(loss, nft) => {
                 let item = Item::Loss(token, Box::new(loss), nft, SystemTime::now());
@@ -179,7 +179,13 @@ impl Tail {
             }
             Item::Commit(_, commit) => self.commit(place, sets, commit, author),
             Item::Packet(_, event) => self.packet(place, sets, event),
-            Item::Loss(_, loss, nft, time) => self.lost(place, links, loss, *nft, *time),
+            Item::Loss(_, loss, nft, time) => {
+                self.lost(place, links, loss, *nft, *time);
+                // Sets may have come or gone meanwhile, and others have their names.
+                if *nft {
+                    source.learn_sets();
+                }
+            }
             Item::Synced(..) | Item::Gone(_) => {}
         }
     }
@@ -238,18 +244,21 @@ impl Tail {
         author: Option<&Arc<Author>>,
     ) {
         self.seen += 1;
-        if self.is_full() || !self.filter.keeps_author(&who(author.map(|author| &**author))) {
-            return;
-        }
-        let wanted: Vec<nft::Change<'_>> =
-            commit.changes.iter().filter(|change| self.wants_nft(&change.entity, change.op)).collect();
+        let wants = |change: &nft::Change<'_>| wants_nft(&self.nft, &self.filter, &change.entity, change.op);
         // A commit that changed nothing that is told is told where everything is wanted.
-        if wanted.is_empty() && !(commit.changes.is_empty() && self.filter.is_empty()) {
-            return;
+        let is_wanted = !self.is_full()
+            && self.filter.keeps_author(&who(author.map(|author| &**author)))
+            && (commit.changes.iter().any(|change| wants(&change))
+                || commit.changes.is_empty() && self.filter.is_empty());
+        if is_wanted {
+            self.printer.commit(place, sets, commit, &wants, author);
+            self.printed += 1;
+            self.left = self.left.map(|left| left - 1);
         }
-        self.printer.commit(place, sets, commit, &wanted, author);
-        self.printed += 1;
-        self.left = self.left.map(|left| left - 1);
+        // Also of those that are not printed: elements of others are written by them.
+        for change in &commit.changes {
+            sets.note(change.op, change.entity);
+        }
     }
 
     /// Prints what a packet did, if it is wanted.
@@ -257,19 +266,21 @@ impl Tail {
         self.seen += 1;
         let entity = event.object.as_ref();
         let by_nobody = self.filter.keeps_author(&who(Some(&event.process)));
-        if by_nobody && self.wants_nft(&entity, event.op) && !self.is_full() {
+        if by_nobody && wants_nft(&self.nft, &self.filter, &entity, event.op) && !self.is_full() {
             self.printer.nft_event(place, sets, event.change(), event.time, &event.process);
             self.printed += 1;
             self.left = self.left.map(|left| left - 1);
         }
     }
 
-    fn wants_nft(&self, entity: &nft::EntityRef<'_>, op: Operation) -> bool {
-        let op = if op == Operation::New { Op::New } else { Op::Del };
-        self.nft.contains(&entity.kind()) && self.filter.keeps_nft(entity, op.word())
-    }
-
-    fn lost(&mut self, place: &Place, links: &mut Links, loss: &Loss, nft: bool, time: SystemTime) {
+    pub(super) fn lost(
+        &mut self,
+        place: &Place,
+        links: &mut Links,
+        loss: &Loss,
+        nft: bool,
+        time: SystemTime,
+    ) {
         self.losses += 1;
         self.loss(place, loss, nft, time);
         // Links may have come meanwhile. Where they cannot be listed, what is known has to do.
@@ -351,6 +362,11 @@ impl Tail {
         };
         format!("{} change{} printed of {} seen in {took}; {lost}", self.printed, s(self.printed), self.seen)
     }
+}
+
+fn wants_nft(kinds: &[Kind], filter: &Filter, entity: &nft::EntityRef<'_>, op: Operation) -> bool {
+    let op = if op == Operation::New { Op::New } else { Op::Del };
+    kinds.contains(&entity.kind()) && filter.keeps_nft(entity, op.word())
 }
 
 fn who(author: Option<&Author>) -> Who<'_> {

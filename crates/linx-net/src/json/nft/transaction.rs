@@ -87,6 +87,20 @@ impl Records {
         changes: impl Fn() -> I,
         cx: &Context<'_>,
         whole: bool,
+        each: impl FnMut(&[u8]),
+    ) -> u32 {
+        let all = || changes().map(|(op, entity)| (op, entity, true));
+        self.transaction_of_some(head, all, cx, whole, each)
+    }
+
+    /// Writes [`transaction`](Self::transaction) with only those changes that are wanted: `changes` yields all of them,
+    /// each with whether it is. Elements are written by their sets also where the making of those is not.
+    pub fn transaction_of_some<'c, I: Iterator<Item = (Operation, EntityRef<'c>, bool)>>(
+        &mut self,
+        head: &TransactionHead<'_>,
+        changes: impl Fn() -> I,
+        cx: &Context<'_>,
+        whole: bool,
         mut each: impl FnMut(&[u8]),
     ) -> u32 {
         let mut fixed = Vec::new();
@@ -190,21 +204,21 @@ impl Plan {
     }
 }
 
-/// Renders each change by itself into `one`, and passes it on.
+/// Renders each change that is wanted by itself into `one`, and passes it on.
 fn render<'c>(
-    changes: impl Iterator<Item = (Operation, EntityRef<'c>)>,
+    changes: impl Iterator<Item = (Operation, EntityRef<'c>, bool)>,
     cx: &Context<'_>,
     one: &mut Vec<u8>,
     mut each: impl FnMut(&[u8], Operation, &'static str),
 ) {
     let mut key = String::new();
     let mut sets = KnownSets::over(cx.sets);
-    for (op, entity) in changes {
+    for (op, entity, is_wanted) in changes {
         // A set is known as soon as it is made, and as long as its end is written.
         if op == Operation::New {
             sets.note(op, entity);
         }
-        for item in entity.items() {
+        for item in entity.items().take(if is_wanted { usize::MAX } else { 0 }) {
             key.clear();
             one.clear();
             Key::append_nft(&item, &mut key);
