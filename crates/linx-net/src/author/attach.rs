@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use linx_sys::{Netns, Wake};
 
+use super::memo::UNCHECKED_NESTED;
 use super::{Author, Authors};
 
 /// A question: who has this port id?
@@ -101,8 +102,8 @@ impl Fallback {
 pub struct Attach<T> {
     authors: Authors,
     queue: VecDeque<(T, State)>,
-    /// Questions that are not answered yet: the same one is asked once.
-    open: HashMap<Asked, Arc<Ticket>>,
+    /// Questions that are not answered yet, and when what they are about was seen: the same one is asked once.
+    open: HashMap<Asked, (Arc<Ticket>, Duration)>,
     wake: Wake,
 }
 
@@ -167,13 +168,16 @@ impl<T> Attach<T> {
         now: Instant,
     ) -> State {
         let until = now + Self::PATIENCE;
-        if let Some(ticket) = self.open.get(&asked).filter(|t| t.answer.get().is_none()) {
+        // A port id may be another's a moment later.
+        let is_same = |at: Duration| matches!(asked, Asked::Task(_)) || seen <= at + UNCHECKED_NESTED;
+        let open = self.open.get(&asked).filter(|(ticket, at)| ticket.answer.get().is_none() && is_same(*at));
+        if let Some((ticket, _)) = open {
             return State::Waiting { ticket: Arc::clone(ticket), fallback, until };
         }
         let ticket = Arc::new(Ticket { answer: OnceLock::new(), wake: self.wake.clone() });
         match self.authors.ask(Job { whom: whom(), seen, ticket: Arc::clone(&ticket) }) {
             Ok(()) => {
-                self.open.insert(asked, Arc::clone(&ticket));
+                self.open.insert(asked, (Arc::clone(&ticket), seen));
                 State::Waiting { ticket, fallback, until }
             }
             Err(_) => State::Settled(Some(fallback.author())),
@@ -201,7 +205,7 @@ impl<T> Attach<T> {
             self.wake.clear();
             self.open.clear();
         } else if self.open.len() > self.queue.len() {
-            self.open.retain(|_, ticket| ticket.answer.get().is_none());
+            self.open.retain(|_, (ticket, _)| ticket.answer.get().is_none());
         }
         Some((item, author))
     }
@@ -286,6 +290,32 @@ mod tests {
         queue.push(4, ask(0xffff_fff1), now);
         let (item, author) = queue.pop(now + Attach::<u8>::PATIENCE).unwrap();
         assert_eq!((item, author.unwrap().portid), (4, Some(0xffff_fff1)));
+    }
+
+    /// A pid of a container that ended may be the next one's.
+    #[test]
+    fn what_is_seen_later_is_asked_for_anew() {
+        let netns = Netns::host().unwrap();
+        let cookie = netns.cookie().unwrap();
+        let mut queue = Attach::new(Authors::without_cache().unwrap()).unwrap();
+        let now = linx_sys::boottime();
+        // Others first, so that the answer takes a while.
+        let others = (0..200).map(|number| (number + 10, number, 0));
+        for (number, portid, later) in others.chain([(1, 999, 0), (2, 999, 0), (3, 999, 100)]) {
+            let seen = now + Duration::from_millis(later);
+            let question = Question { netns: &netns, cookie, portid: 0xffff_f000 + portid, seen };
+            queue.push(number, Some(question), Instant::now());
+        }
+        let tickets: Vec<_> = queue
+            .queue
+            .iter()
+            .filter_map(|(number, state)| match state {
+                State::Waiting { ticket, .. } => Some((*number, Arc::as_ptr(ticket))),
+                State::Settled(_) => None,
+            })
+            .collect();
+        let of = |number| tickets.iter().find(|t| t.0 == number).map(|t| t.1);
+        assert!(of(1).is_some() && of(1) == of(2) && of(3).is_some() && of(3) != of(1));
     }
 
     #[test]

@@ -14,7 +14,7 @@ const LIMIT: usize = 1024;
 const UNCHECKED: Duration = Duration::from_millis(100);
 /// The same of a port id that is not its owner's pid: the first process of each container is pid 1, and the next one has
 /// it a few milliseconds after.
-const UNCHECKED_NESTED: Duration = Duration::from_millis(1);
+pub(super) const UNCHECKED_NESTED: Duration = Duration::from_millis(1);
 /// "Nobody knows" is believed this long.
 const NOBODY: Duration = Duration::from_secs(1);
 /// An answer is believed this long, checked or not: what the checks do not see is a socket handed to another process,

@@ -399,7 +399,8 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         };
-        self.is_blind = false;
+        // Where nothing came it may not have looked.
+        self.is_blind &= changes.is_empty();
         for change in changes {
             let cookie = change.namespace().cookie;
             let known = self.sources.iter().find(|(_, source)| Some(source.place.cookie) == cookie);
