@@ -87,7 +87,8 @@ impl fmt::Display for Transaction {
     }
 }
 
-/// A change of nf_tables by itself: of a transaction, or one that belongs to none.
+/// A change of nf_tables by itself: of a transaction, or one that belongs to none. The kernel gives one that a packet made
+/// the family of that packet, which for an object of an `inet` table is not the table's (`nft_quota_obj_eval`).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {
