@@ -156,6 +156,11 @@ fn a_commit_is_one_unit_with_its_author() {
     assert_eq!(from(&lines[1], "+"), "+ chain    inet t c");
     assert!(from(&lines[2], "+").starts_with("+ rule     inet t c handle "), "{}", lines[2]);
     assert!(lines.iter().all(|line| line.starts_with("              ")), "{lines:#?}");
+    namespace.nft("add ct helper inet t ftp { type \"ftp\" protocol tcp; }");
+    json.json();
+    let line = people.find(|line| line.contains("helper"));
+    assert!(from(&line, "+").starts_with("+ ct helper  inet t ftp"), "{line}");
+    let generation = json!(generation.as_u64().unwrap() + 1);
     namespace.nft("delete table inet t");
     let next = json.json();
     assert_eq!(next["generation"].as_u64().unwrap(), generation.as_u64().unwrap() + 1);

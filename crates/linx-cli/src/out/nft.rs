@@ -95,7 +95,12 @@ impl Printer {
         let mut parts = self.text.parts();
         // Without colours the line is one piece.
         let (style, first) = parts.next().unwrap_or((text::Style::Plain, ""));
-        let (kind, rest) = first.trim_start().split_once(' ').unwrap_or((first, ""));
+        let first = first.trim_start();
+        // Objects of connection tracking have two words.
+        let from = if first.starts_with("ct ") { 3 } else { 0 };
+        let end = first.get(from..).and_then(|rest| rest.find(' ')).map_or(first.len(), |at| from + at);
+        let (kind, rest) = first.split_at_checked(end).unwrap_or((first, ""));
+        let rest = rest.trim_start();
         match sign {
             Some(sign) => human::columns(paint, sign, kind, line),
             None if self.layout.kinds => human::kind_column(paint, kind, line),

@@ -27,7 +27,7 @@ use crate::handle::Handle;
 use crate::monitor::{Control, nft::next_generation};
 use crate::request::Expect;
 
-/// Times that a rule set is read again because it changed meanwhile.
+/// Times that a rule set is read again because it changed meanwhile, unless told otherwise.
 const RETRIES: u32 = 30;
 /// Pause before the first of them; it doubles.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -44,6 +44,7 @@ pub fn pull(handle: &Handle) -> Pull {
         table: None,
         kinds: KINDS.into(),
         control: None,
+        retries: RETRIES,
     }
 }
 
@@ -66,6 +67,7 @@ pub struct Pull {
     table: Option<Box<[u8]>>,
     kinds: Vec<Kind>,
     control: Option<Control>,
+    retries: u32,
 }
 
 /// Why one reading did not do.
@@ -101,6 +103,12 @@ impl Pull {
     pub fn without_elements(mut self) -> Self {
         self.kinds.retain(|kind| *kind != Kind::Elements);
         self
+    }
+
+    /// How often it is read again when it changes meanwhile (30 times unless told, which takes up to two seconds of
+    /// pauses).
+    pub fn retries(self, times: u32) -> Self {
+        Self { retries: times, ..self }
     }
 
     /// For a monitor of the same namespace that is subscribed already: afterwards it tells exactly the commits after
@@ -149,7 +157,7 @@ impl Pull {
                     return Ok(ruleset);
                 }
                 Err(Fault::Final(error)) if after == before => return Err(error),
-                _ if tries == RETRIES => return Err(self.error(ErrorKind::Changing { before, after })),
+                _ if tries == self.retries => return Err(self.error(ErrorKind::Changing { before, after })),
                 _ => {}
             }
             tries += 1;

@@ -162,7 +162,8 @@ impl Source {
 
     /// Learns the sets, by which elements are written. Where they cannot be read now, elements show as bytes.
     pub(super) fn learn_sets(&mut self) {
-        let read = |handle| nft::pull(&handle).kinds(&[Kind::Set]).ruleset();
+        // Others wait for their turn meanwhile.
+        let read = |handle| nft::pull(&handle).kinds(&[Kind::Set]).retries(2).ruleset();
         let ruleset = linx::Handle::new(&self.place.netns).and_then(read);
         self.sets = ruleset.map_or_else(|_| KnownSets::new(), |ruleset| sets_of(&ruleset));
     }
