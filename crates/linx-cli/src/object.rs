@@ -108,6 +108,10 @@ impl Object {
         })
     }
 
+    /// The words that may stand behind `nft`.
+    pub(crate) const NFT_WORDS: [&str; 8] =
+        ["ruleset", "tables", "chains", "rules", "sets", "elements", "objects", "flowtables"];
+
     /// What a word behind `nft` means: the kinds of objects of nf_tables; none for a word that is none of nft's.
     pub(crate) fn nft_kinds(word: &str) -> &'static [Kind] {
         match word {

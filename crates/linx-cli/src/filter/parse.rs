@@ -196,6 +196,9 @@ fn stranger(word: &OsStr, query: &Query, not: bool) -> Failure {
             None => failure.remedy(format!("objects are {} and all", Object::list())),
         };
     }
+    if query.objects == [Object::Nft] && !query.all {
+        return stranger_to_nft(word, &text);
+    }
     let failure = Failure::usage(format!("{} is not a filter", quoted(word)));
     match suggest::nearest(&text, known).or_else(|| Object::nearest(&text)) {
         Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
@@ -203,6 +206,16 @@ fn stranger(word: &OsStr, query: &Query, not: bool) -> Failure {
             failure.remedy(format!("did you mean \"to {}\"?", linx_wire::name::Name::new(word.as_bytes())))
         }
         None => failure.remedy("filters are dev, master, type, group, table, proto, to, by and op"),
+    }
+}
+
+/// What stands behind `nft` alone is nft's kinds and filters.
+fn stranger_to_nft(word: &OsStr, text: &str) -> Failure {
+    let failure = Failure::usage(format!("{} is neither a kind of nft nor a filter", quoted(word)));
+    match suggest::nearest(text, Object::NFT_WORDS.into_iter().chain(["table", "by", "op", "not"])) {
+        Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
+        None => failure
+            .remedy(format!("kinds are {}; filters are table, by and op", Object::NFT_WORDS.join(", "))),
     }
 }
 
@@ -380,6 +393,15 @@ mod tests {
         assert_eq!(
             (mixed.objects.as_slice(), mixed.nft_kinds()),
             (&[Object::Rule, Object::Nft][..], &NFT[..])
+        );
+        assert_eq!(
+            why("nft chain"),
+            "linx: list nft: \"chain\" is neither a kind of nft nor a filter; did you mean \"chains\"?"
+        );
+        assert_eq!(
+            why("nft xyz"),
+            "linx: list nft: \"xyz\" is neither a kind of nft nor a filter; kinds are ruleset, tables, chains, rules, \
+             sets, elements, objects, flowtables; filters are table, by and op"
         );
         assert_eq!(
             why("nft dev lo"),
