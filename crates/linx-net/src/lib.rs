@@ -177,6 +177,7 @@ pub mod json;
 mod key;
 mod kinds;
 mod list;
+mod mirror;
 pub mod monitor;
 pub mod names;
 pub mod namespaces;
