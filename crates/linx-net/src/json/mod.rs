@@ -21,6 +21,8 @@
 //! ```
 
 mod address;
+mod delta;
+mod differ;
 mod encap;
 mod fields;
 mod link;
@@ -38,6 +40,7 @@ mod ways;
 mod write;
 
 pub use address::AddressBody;
+pub use delta::{Elsewhere, Told};
 pub use link::LinkBody;
 pub use neighbour::NeighbourBody;
 pub use nexthop::{NextHopBody, NsIdBody};

@@ -10,6 +10,7 @@ use linx_wire::route::ObjectRef;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Body;
+use super::delta::{Told, append_told};
 use super::fields::Hex;
 #[cfg(feature = "nft")]
 use super::nft::{self, NftBody};
@@ -33,6 +34,12 @@ pub enum Op {
     New,
     /// The kernel announced its end.
     Del,
+    /// It is there now, and was not before.
+    Added,
+    /// It is another than before.
+    Changed,
+    /// It is gone.
+    Removed,
 }
 
 impl Op {
@@ -43,6 +50,9 @@ impl Op {
             Self::List => "list",
             Self::New => "new",
             Self::Del => "del",
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
         }
     }
 }
@@ -89,7 +99,6 @@ impl NetnsTag {
         Self(json)
     }
 
-    #[cfg(feature = "nft")]
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -142,6 +151,8 @@ pub struct Head<'a> {
     pub overlap: bool,
     /// Whether the list that it is of is several readings joined ([`Listing::is_settled`](crate::Listing::is_settled)).
     pub unsettled: bool,
+    /// Of what a mirror tells: why, and what it follows from.
+    pub told: Option<&'a Told<'a>>,
     /// Who changed it.
     pub author: Option<&'a dyn AppendJson>,
 }
@@ -150,7 +161,7 @@ impl<'a> Head<'a> {
     /// An envelope without a key, an overlap or an author.
     #[must_use]
     pub fn new(time: SystemTime, netns: &'a NetnsTag, op: Op) -> Self {
-        Self { time, netns, op, key: None, overlap: false, unsettled: false, author: None }
+        Self { time, netns, op, key: None, overlap: false, unsettled: false, told: None, author: None }
     }
 
     /// The same with a key.
@@ -169,6 +180,12 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn unsettled(self, unsettled: bool) -> Self {
         Self { unsettled, ..self }
+    }
+
+    /// The same, of what a mirror tells.
+    #[must_use]
+    pub fn told(self, told: &'a Told<'a>) -> Self {
+        Self { told: Some(told), ..self }
     }
 
     /// The same with an author.
@@ -358,11 +375,20 @@ impl Records {
         Self::tail(out, head.key, ("nft", nft::word(&object, cx)), |out| {
             infallible(&append(out, &NftBody(object, cx)));
         });
+        Self::process(out, head);
+        self.finish(out, start);
+    }
+
+    /// What stands behind the body of an object of nf_tables.
+    #[cfg(feature = "nft")]
+    pub(super) fn process(out: &mut Vec<u8>, head: &Head<'_>) {
+        if let Some(told) = head.told {
+            append_told(out, told);
+        }
         if let Some(process) = head.author {
             out.extend_from_slice(b",\"process\":");
             process.append_json(out);
         }
-        self.finish(out, start);
     }
 
     /// Appends the line of an object with its own [`Key`], whatever key the envelope has. For lists of a million: what
@@ -417,6 +443,22 @@ impl Records {
         let start = out.len();
         self.envelope(out, head.time, Some(head.netns), head.op.word());
         out.extend_from_slice(b",\"kind\":\"netns\"");
+        if let Some(told) = head.told {
+            append_told(out, told);
+        }
+        self.finish(out, start);
+    }
+
+    /// Appends the line of a namespace that has another name now than `before`.
+    pub fn renamed(&mut self, out: &mut Vec<u8>, head: &Head<'_>, before: &str) {
+        let start = out.len();
+        self.envelope(out, head.time, Some(head.netns), head.op.word());
+        out.extend_from_slice(b",\"kind\":\"netns\",\"before\":{\"name\":");
+        append_string(out, before);
+        out.extend_from_slice(b"},\"fields\":[\"name\"]");
+        if let Some(told) = head.told {
+            append_told(out, told);
+        }
         self.finish(out, start);
     }
 
@@ -459,7 +501,7 @@ impl Records {
 
     /// What stands behind the envelope.
     #[inline]
-    fn tail(
+    pub(super) fn tail(
         out: &mut Vec<u8>,
         key: Option<&str>,
         (kind, name): (&str, &str),
@@ -480,12 +522,15 @@ impl Records {
 
     /// What stands behind the body.
     #[inline]
-    fn author(out: &mut Vec<u8>, head: &Head<'_>) {
+    pub(super) fn author(out: &mut Vec<u8>, head: &Head<'_>) {
         if head.overlap {
             out.extend_from_slice(b",\"overlap\":true");
         }
         if head.unsettled {
             out.extend_from_slice(b",\"unsettled\":true");
+        }
+        if let Some(told) = head.told {
+            append_told(out, told);
         }
         if let Some(author) = head.author {
             out.extend_from_slice(b",\"author\":");

@@ -8,27 +8,7 @@ use crate::names::{Context, NameFile};
 use crate::words;
 
 pub(super) fn write(line: &mut Line, address: &impl AddressView, cx: &Context<'_>) {
-    let attributes = address.attributes();
-    match (address.local(), address.address(), address.peer()) {
-        (Some(local), _, Some(peer)) => {
-            line.ip(local);
-            line.word("peer");
-            line.word_as(inet_style(peer.addr()), &ip::with_length(peer));
-        }
-        (_, Some(own), None) => line.word_as(inet_style(own.addr()), &ip::with_length(own)),
-        (Some(local), ..) => {
-            line.ip(local);
-            line.display("prefixlen", address.prefix_len());
-        }
-        (None, ..) => {
-            for (key, group) in [("anycast", attributes.anycast()), ("multicast", attributes.multicast())] {
-                if let Some(group) = group {
-                    line.word(key);
-                    line.ip(group);
-                }
-            }
-        }
-    }
+    write_prefix(line, address);
     if let Some(broadcast) = address.broadcast() {
         line.word("brd");
         line.ip(broadcast);
@@ -63,6 +43,31 @@ pub(super) fn write(line: &mut Line, address: &impl AddressView, cx: &Context<'_
         lifetime(line, "preferred_lft", address.preferred());
     }
     nest::unknown(line, &address.unknown());
+}
+
+/// The address with its length, and that of the other end where there is one.
+pub(super) fn write_prefix(line: &mut Line, address: &impl AddressView) {
+    let attributes = address.attributes();
+    match (address.local(), address.address(), address.peer()) {
+        (Some(local), _, Some(peer)) => {
+            line.ip(local);
+            line.word("peer");
+            line.word_as(inet_style(peer.addr()), &ip::with_length(peer));
+        }
+        (_, Some(own), None) => line.word_as(inet_style(own.addr()), &ip::with_length(own)),
+        (Some(local), ..) => {
+            line.ip(local);
+            line.display("prefixlen", address.prefix_len());
+        }
+        (None, ..) => {
+            for (key, group) in [("anycast", attributes.anycast()), ("multicast", attributes.multicast())] {
+                if let Some(group) = group {
+                    line.word(key);
+                    line.ip(group);
+                }
+            }
+        }
+    }
 }
 
 fn lifetime(line: &mut Line, key: &str, lifetime: Lifetime) {

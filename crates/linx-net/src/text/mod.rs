@@ -20,6 +20,7 @@
 //! ```
 
 mod address;
+mod delta;
 mod encap;
 mod link;
 mod neighbour;
@@ -29,6 +30,7 @@ mod nexthop;
 mod nft;
 mod route;
 mod rule;
+mod values;
 
 use std::fmt::{self, Write};
 use std::net::IpAddr;
@@ -283,6 +285,31 @@ pub fn write(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'_>) {
         // A kind of a later version.
         other => line.word(words::kind(other.kind())),
     }
+}
+
+/// Adds an object that came or went: as [`write`], but of a link a few words that tell it from others.
+pub fn write_whole(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'_>) {
+    delta::write_whole(line, object, cx);
+}
+
+/// Adds an object that changed: the words that identify it, then each field that differs as `field before → after`,
+/// of flags and other lists as `field -GONE +NEW`. Fields have the names that they have in JSON. Times that run down
+/// are told with what is volatile, what the kernel changes in silence with details; either also where it is all that
+/// differs.
+pub fn write_changed(line: &mut Line, before: ObjectRef<'_>, after: ObjectRef<'_>, cx: &Context<'_>) {
+    delta::write_changed(line, before, after, cx);
+}
+
+/// Adds an object of a rule set of nf_tables that changed, as [`write_changed`]; its kind comes first, as in
+/// [`write_nft`].
+#[cfg(feature = "nft")]
+pub fn write_nft_changed(
+    line: &mut Line,
+    before: linx_wire::nft::ItemRef<'_>,
+    after: linx_wire::nft::ItemRef<'_>,
+    cx: &Context<'_>,
+) {
+    nft::delta::write_changed(line, &before, &after, cx);
 }
 
 /// The line of an object of a rule set of nf_tables, without styles.

@@ -10,6 +10,17 @@ use crate::words;
 const HZ: u32 = 100;
 
 pub(super) fn write(line: &mut Line, neighbour: &impl NeighbourView, cx: &Context<'_>) {
+    whose(line, neighbour, cx, true);
+    rest(line, neighbour, cx);
+}
+
+/// What says which one it is.
+pub(super) fn write_identity(line: &mut Line, neighbour: &impl NeighbourView, cx: &Context<'_>) {
+    whose(line, neighbour, cx, false);
+}
+
+/// Up to what tells one from others; `whole`: with what does not, between.
+fn whose(line: &mut Line, neighbour: &impl NeighbourView, cx: &Context<'_>, whole: bool) {
     let fdb = neighbour.is_fdb();
     let link_type = cx.links.get(neighbour.index()).map_or(0, |link| link.link_type());
     let link_address = neighbour.lladdr().filter(|address| !address.as_bytes().is_empty());
@@ -28,14 +39,20 @@ pub(super) fn write(line: &mut Line, neighbour: &impl NeighbourView, cx: &Contex
         line.word("dst");
         line.ip(remote);
     }
-    if let (false, Some(address)) = (fdb, link_address) {
+    if let (false, true, Some(address)) = (fdb, whole, link_address) {
         line.word("lladdr");
         line.link_address(address, link_type);
     }
     line.maybe("vlan", neighbour.vlan());
-    line.maybe("port", neighbour.port());
+    if whole {
+        line.maybe("port", neighbour.port());
+    }
     line.maybe("vni", neighbour.vni());
     line.maybe("src_vni", neighbour.src_vni());
+}
+
+fn rest(line: &mut Line, neighbour: &impl NeighbourView, cx: &Context<'_>) {
+    let fdb = neighbour.is_fdb();
     line.maybe("nhid", neighbour.nexthop_id());
     let attributes = neighbour.attributes();
     match (attributes.via_ifindex(), attributes.link_netnsid()) {

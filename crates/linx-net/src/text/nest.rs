@@ -32,7 +32,7 @@ pub(super) fn write(line: &mut Line, policy: &'static Policy, bytes: &[u8], cx: 
     unknown(line, &policy.unknown(bytes).collect::<Vec<_>>());
 }
 
-fn shaped(line: &mut Line, key: &str, shape: Shape, payload: &[u8], cx: &Context<'_>) {
+pub(super) fn shaped(line: &mut Line, key: &str, shape: Shape, payload: &[u8], cx: &Context<'_>) {
     match shape {
         Shape::Flag => line.word(key),
         Shape::Name => line.display(key, Name::from_payload(payload)),
@@ -79,15 +79,25 @@ fn pair(line: &mut Line, key: &str, value: &Value) {
 
 /// A value in one word. Texts of forms are Linx's own words, numbers, or names of links.
 fn flat(value: &Value) -> String {
+    flat_by(value, &escaped)
+}
+
+pub(super) fn escaped(text: &str) -> String {
+    Name::new(text.as_bytes()).to_string()
+}
+
+/// A value in one word, with what `shown` makes of each text in it.
+pub(super) fn flat_by(value: &Value, shown: &dyn Fn(&str) -> String) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::Unsigned(value) => value.to_string(),
         Value::Float(value) => format!("{value:.2}"),
-        Value::Text(text) => Name::new(text.as_bytes()).to_string(),
-        Value::List(list) => list.iter().map(flat).collect::<Vec<_>>().join(","),
+        Value::Text(text) => shown(text),
+        Value::List(list) => list.iter().map(|value| flat_by(value, shown)).collect::<Vec<_>>().join(","),
         Value::Object(fields) => {
-            fields.iter().map(|(key, value)| format!("{key} {}", flat(value))).collect::<Vec<_>>().join(" ")
+            let one = |(key, value): &(&str, Value)| format!("{key} {}", flat_by(value, shown));
+            fields.iter().map(one).collect::<Vec<_>>().join(" ")
         }
     }
 }

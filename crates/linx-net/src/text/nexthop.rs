@@ -1,7 +1,7 @@
 //! A next hop object and a namespace id as text.
 
 use linx_wire::addr::family;
-use linx_wire::route::{GroupType, NextHopView, NsIdView, RouteFlags, clock_time};
+use linx_wire::route::{GroupEntry, GroupType, NextHopView, NsIdView, RouteFlags, clock_time};
 
 use super::{Line, Style, encap, nest, route};
 use crate::names::{Context, NameFile};
@@ -14,10 +14,7 @@ pub(super) fn write(line: &mut Line, hop: &impl NextHopView, cx: &Context<'_>) {
         line.word("group");
         for (at, member) in hop.group().iter().enumerate() {
             line.push(if at == 0 { " " } else { "/" });
-            line.push(&{ member.id }.to_string());
-            if member.weight() != 1 {
-                line.push(&format!(",{}", member.weight()));
-            }
+            line.push(&self::member(member));
         }
     }
     match hop.group_type() {
@@ -71,6 +68,12 @@ pub(super) fn write(line: &mut Line, hop: &impl NextHopView, cx: &Context<'_>) {
         line.word("fdb");
     }
     nest::unknown(line, &hop.unknown());
+}
+
+/// A member of a group: `12`, `12,3` where its weight is not 1.
+pub(super) fn member(member: &GroupEntry) -> String {
+    let id = { member.id };
+    if member.weight() == 1 { id.to_string() } else { format!("{id},{}", member.weight()) }
 }
 
 /// Hundredths of a second as seconds.

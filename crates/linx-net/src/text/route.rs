@@ -15,7 +15,7 @@ const MAIN: u32 = 254;
 /// `RTPROT_BOOT`: what `ip route add` makes a route with.
 const BOOT: u8 = 3;
 /// `USER_HZ`: units of the kernel's times in a second.
-const HZ: u32 = 100;
+pub(super) const HZ: u32 = 100;
 
 /// `RTN_*`
 mod kind {
@@ -75,6 +75,41 @@ pub(super) fn write(line: &mut Line, route: &impl RouteView, cx: &Context<'_>) {
         hops(line, route, cx, false);
     }
     remarks(line, route, cx, by_object);
+}
+
+/// What says which route it is, without the fields in `changed`.
+pub(super) fn write_identity(
+    line: &mut Line,
+    route: &impl RouteView,
+    cx: &Context<'_>,
+    changed: &dyn Fn(&str) -> bool,
+) {
+    if route.header().kind != kind::UNICAST && !changed("type") {
+        line.word_as(Style::Kind, &cx.names.word(words::ROUTE_TYPES, route.header().kind.into()));
+    }
+    destination(line, route);
+    if let Some(source) = route.source() {
+        line.word("from");
+        line.word_as(inet_style(source.addr()), &ip::prefix(source));
+    }
+    if route.header().tos != 0 {
+        line.pair("tos", &cx.names.name(NameFile::DsField, route.header().tos.into()));
+    }
+    line.maybe("nhid", route.nhid().filter(|_| !changed("nhid")));
+    if let Some(gateway) = route.gateway().filter(|_| !changed("gateway")) {
+        via(line, gateway, route.is_via());
+    }
+    if let Some(oif) = route.oif().filter(|_| !changed("dev")) {
+        line.word("dev");
+        line.link(cx.links, oif);
+    }
+    if route.table() != MAIN {
+        line.pair("table", &cx.names.name(NameFile::Tables, route.table()));
+    }
+    if route.protocol() != BOOT && !changed("protocol") {
+        line.pair("proto", &cx.names.name(NameFile::Protocols, route.protocol().into()));
+    }
+    line.maybe("metric", route.priority());
 }
 
 fn destination(line: &mut Line, route: &impl RouteView) {
@@ -200,6 +235,13 @@ pub(super) fn realms(line: &mut Line, flow: u32, cx: &Context<'_>) {
 }
 
 fn metrics(line: &mut Line, metrics: Metrics<'_>) {
+    for (key, value) in metric_values(metrics) {
+        line.pair(key, &value);
+    }
+}
+
+/// Metrics by their words; in front of the value of one that is locked stands `lock`.
+pub(super) fn metric_values(metrics: Metrics<'_>) -> impl Iterator<Item = (&'static str, String)> {
     let locked = metrics.lock().unwrap_or_default();
     let all = [
         metrics.mtu(),
@@ -219,27 +261,21 @@ fn metrics(line: &mut Line, metrics: Metrics<'_>) {
         None,
         metrics.fastopen_no_cookie(),
     ];
-    for ((bit, key), value) in words::METRICS.iter().zip(all) {
+    words::METRICS.iter().zip(all).filter_map(move |((bit, key), value)| {
         let text = match (*key, value) {
             ("rtt", Some(eighths)) => time(eighths, 8),
             ("rttvar", Some(quarters)) => time(quarters, 4),
             ("rto_min", Some(milliseconds)) => time(milliseconds, 1),
             ("features", Some(1)) => "ecn".to_owned(),
             ("features", Some(features)) => format!("{features:#x}"),
-            ("congctl", _) => match metrics.congctl() {
-                Some(name) => name.to_string(),
-                None => continue,
-            },
+            ("congctl", _) => metrics.congctl()?.to_string(),
             (_, Some(number)) => number.to_string(),
-            (_, None) => continue,
+            (_, None) => return None,
         };
-        line.word(key);
         // ip locks this one unasked, and does not take the word.
-        if locked & bit != 0 && *key != "rto_min" {
-            line.word("lock");
-        }
-        line.word(&text);
-    }
+        let is_locked = locked & bit != 0 && *key != "rto_min";
+        Some((*key, if is_locked { format!("lock {text}") } else { text }))
+    })
 }
 
 /// A time of so many units a millisecond, as ip takes it: without a word for the unit where it is no whole number of
@@ -254,37 +290,50 @@ fn time(value: u32, units: u32) -> String {
 }
 
 fn hops(line: &mut Line, route: &impl RouteView, cx: &Context<'_>, state: bool) {
-    let multicast = route.route_type() == kind::MULTICAST;
-    for hop in route.hops() {
+    for own in route.hops() {
         line.word("nexthop");
-        if let Some(encap) = hop.encap() {
-            encap::write(line, encap, cx);
-        }
-        if let Some(stack) = hop.newdst() {
-            line.pair("as to", &ip::labels(stack));
-        }
-        if let Some(gateway) = hop.gateway() {
-            via(line, gateway, hop.is_via());
-        }
-        if hop.ifindex != 0 {
-            line.word("dev");
-            line.link(cx.links, hop.ifindex);
-        }
-        if multicast {
-            line.number("ttl", hop.hops);
-        } else {
-            line.number("weight", hop.weight());
-        }
-        if let Some(flow) = hop.flow() {
-            realms(line, flow, cx);
-        }
-        let flags = RouteFlags::from_bits_retain(hop.flags.into());
-        if flags.contains(RouteFlags::ONLINK) {
-            line.word("onlink");
-        }
-        if state {
-            states(line, hop_state(&hop));
-        }
+        hop(line, &own, route.route_type() == kind::MULTICAST, cx, state);
+    }
+}
+
+/// The hops of a multipath route, each with its state.
+pub(super) fn hop_lines(route: &impl RouteView, cx: &Context<'_>) -> Vec<String> {
+    let shown = |own: Hop<'_>| {
+        let mut line = Line::new();
+        hop(&mut line, &own, route.route_type() == kind::MULTICAST, cx, true);
+        line.to_string()
+    };
+    route.hops().map(shown).collect()
+}
+
+fn hop(line: &mut Line, hop: &Hop<'_>, multicast: bool, cx: &Context<'_>, state: bool) {
+    if let Some(encap) = hop.encap() {
+        encap::write(line, encap, cx);
+    }
+    if let Some(stack) = hop.newdst() {
+        line.pair("as to", &ip::labels(stack));
+    }
+    if let Some(gateway) = hop.gateway() {
+        via(line, gateway, hop.is_via());
+    }
+    if hop.ifindex != 0 {
+        line.word("dev");
+        line.link(cx.links, hop.ifindex);
+    }
+    if multicast {
+        line.number("ttl", hop.hops);
+    } else {
+        line.number("weight", hop.weight());
+    }
+    if let Some(flow) = hop.flow() {
+        realms(line, flow, cx);
+    }
+    let flags = RouteFlags::from_bits_retain(hop.flags.into());
+    if flags.contains(RouteFlags::ONLINK) {
+        line.word("onlink");
+    }
+    if state {
+        states(line, hop_state(hop));
     }
 }
 

@@ -9,6 +9,7 @@
 #![allow(missing_docs)]
 
 mod captures;
+mod delta;
 mod dump;
 mod hostile;
 #[cfg(feature = "nft")]

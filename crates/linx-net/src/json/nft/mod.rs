@@ -26,7 +26,7 @@ pub use object::ObjectBody;
 pub(super) use rule::ExpressionBody;
 pub use rule::RuleBody;
 pub use set::SetBody;
-pub use transaction::{LINE_LIMIT, TransactionHead};
+pub use transaction::{ItemChange, LINE_LIMIT, TransactionHead};
 
 use super::fields::{Fields, Hex, NameKeys, readable};
 use crate::forms::value::{Value, fraction};

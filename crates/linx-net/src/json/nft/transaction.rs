@@ -7,6 +7,7 @@ use linx_wire::route::Operation;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{NftBody, word};
+use crate::json::delta::append_nft_bodies;
 use crate::json::record::infallible;
 use crate::json::write::{append, append_number, append_string};
 use crate::json::{AppendJson, NetnsTag, Op, Records};
@@ -101,6 +102,30 @@ impl Records {
         changes: impl Fn() -> I,
         cx: &Context<'_>,
         whole: bool,
+        each: impl FnMut(&[u8]),
+    ) -> u32 {
+        self.lines(head, whole, |one| render(changes(), cx, one), each)
+    }
+
+    /// Writes the lines of a transaction as a mirror tells it, like [`transaction`](Self::transaction): what is new,
+    /// changed and gone, each object once. `changes` yields all of them, each with whether it is wanted.
+    pub fn transaction_of_items<'c, I: Iterator<Item = (ItemChange<'c>, bool)>>(
+        &mut self,
+        head: &TransactionHead<'_>,
+        changes: impl Fn() -> I,
+        cx: &Context<'_>,
+        whole: bool,
+        each: impl FnMut(&[u8]),
+    ) -> u32 {
+        self.lines(head, whole, |one| render_items(changes(), cx, one), each)
+    }
+
+    /// Writes lines. `render` is called once or twice, and calls what it is given with each change.
+    fn lines(
+        &mut self,
+        head: &TransactionHead<'_>,
+        whole: bool,
+        render: impl Fn(&mut dyn FnMut(&[u8], Op, &'static str)),
         mut each: impl FnMut(&[u8]),
     ) -> u32 {
         let mut fixed = Vec::new();
@@ -110,8 +135,8 @@ impl Records {
 
         // What fits into the first line is kept: most transactions are no longer.
         let mut plan = Plan { lines: vec![0], used: COUNTS, room, counts: Counts::default() };
-        let (mut first, mut one) = (Vec::new(), Vec::new());
-        render(changes(), cx, &mut one, |change, op, kind| {
+        let mut first = Vec::new();
+        render(&mut |change, op, kind| {
             plan.add(change.len() + 1, op, kind);
             if plan.lines.len() == 1 {
                 push(&mut first, change);
@@ -152,7 +177,7 @@ impl Records {
         }
         let (mut at, mut left) = (0, plan.lines.first().copied().unwrap_or_default());
         let mut line = std::mem::take(&mut first);
-        render(changes(), cx, &mut one, |change, _, _| {
+        render(&mut |change, _, _| {
             if left == 0 {
                 if at > 0 {
                     write(self, at, &line, None);
@@ -190,7 +215,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, size: usize, op: Operation, kind: &'static str) {
+    fn add(&mut self, size: usize, op: Op, kind: &'static str) {
         self.counts.add(op, kind);
         let is_empty = self.lines.last() == Some(&0);
         if self.used.saturating_add(size) > self.room && !is_empty {
@@ -204,14 +229,56 @@ impl Plan {
     }
 }
 
-/// Renders each change that is wanted by itself into `one`, and passes it on.
+/// What became of an object of the rule set.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemChange<'a> {
+    /// [`Added`](Op::Added), [`Changed`](Op::Changed) or [`Removed`](Op::Removed).
+    pub op: Op,
+    /// As it is now; of one that is gone, as it was last.
+    pub object: ItemRef<'a>,
+    /// Of one that changed, as it was before.
+    pub before: Option<ItemRef<'a>>,
+    /// Of one that changed, the fields that the mirror found different.
+    pub fields: &'a [String],
+}
+
+/// Renders each change that is wanted by itself, and passes it on. What is new of sets is known before, and as long as
+/// the end of one is written.
+fn render_items<'c>(
+    changes: impl Iterator<Item = (ItemChange<'c>, bool)>,
+    cx: &Context<'_>,
+    each: &mut dyn FnMut(&[u8], Op, &'static str),
+) {
+    let (mut key, mut one) = (String::new(), Vec::new());
+    let mut sets = KnownSets::over(cx.sets);
+    for (change, is_wanted) in changes {
+        let ItemChange { op, object, before, fields } = change;
+        if let (Op::Added | Op::Changed, ItemRef::Set(set)) = (op, &object) {
+            sets.note(Operation::New, (*set).into());
+        }
+        if !is_wanted {
+            continue;
+        }
+        key.clear();
+        one.clear();
+        Key::append_nft(&object, &mut key);
+        let cx = cx.sets(Some(&sets));
+        let kind = word(&object, &cx);
+        append_change(&mut one, op, kind, &key, |out| match before {
+            Some(before) => append_nft_bodies(out, before, object, fields, &cx),
+            None => infallible(&append(out, &NftBody(object, &cx))),
+        });
+        each(&one, op, kind);
+    }
+}
+
+/// Renders each change that is wanted by itself, and passes it on.
 fn render<'c>(
     changes: impl Iterator<Item = (Operation, EntityRef<'c>, bool)>,
     cx: &Context<'_>,
-    one: &mut Vec<u8>,
-    mut each: impl FnMut(&[u8], Operation, &'static str),
+    each: &mut dyn FnMut(&[u8], Op, &'static str),
 ) {
-    let mut key = String::new();
+    let (mut key, mut one) = (String::new(), Vec::new());
     let mut sets = KnownSets::over(cx.sets);
     for (op, entity, is_wanted) in changes {
         // A set is known as soon as it is made, and as long as its end is written.
@@ -224,8 +291,9 @@ fn render<'c>(
             Key::append_nft(&item, &mut key);
             let cx = cx.sets(Some(&sets));
             let kind = word(&item, &cx);
-            append_change(one, op, kind, &key, item, &cx);
-            each(one, op, kind);
+            let word = op_of(op);
+            append_change(&mut one, word, kind, &key, |out| infallible(&append(out, &NftBody(item, &cx))));
+            each(&one, word, kind);
         }
         if op == Operation::Del {
             sets.note(op, entity);
@@ -233,16 +301,9 @@ fn render<'c>(
     }
 }
 
-fn append_change(
-    out: &mut Vec<u8>,
-    op: Operation,
-    kind: &'static str,
-    key: &str,
-    item: ItemRef<'_>,
-    cx: &Context<'_>,
-) {
+fn append_change(out: &mut Vec<u8>, op: Op, kind: &'static str, key: &str, body: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(b"{\"op\":\"");
-    out.extend_from_slice(op_word(op).as_bytes());
+    out.extend_from_slice(op.word().as_bytes());
     out.extend_from_slice(b"\",\"kind\":\"");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\",\"key\":");
@@ -250,14 +311,14 @@ fn append_change(
     out.extend_from_slice(b",\"");
     out.extend_from_slice(kind.as_bytes());
     out.extend_from_slice(b"\":");
-    infallible(&append(out, &NftBody(item, cx)));
+    body(out);
     out.push(b'}');
 }
 
-fn op_word(op: Operation) -> &'static str {
+fn op_of(op: Operation) -> Op {
     match op {
-        Operation::New => Op::New.word(),
-        Operation::Del => Op::Del.word(),
+        Operation::New => Op::New,
+        Operation::Del => Op::Del,
     }
 }
 
@@ -277,12 +338,21 @@ fn append_head(out: &mut Vec<u8>, head: &TransactionHead<'_>) {
 
 /// How many changes there are of each kind, by operation.
 #[derive(Debug, Default)]
-struct Counts([Vec<(&'static str, u64)>; 2]);
+struct Counts(Vec<(Op, Vec<(&'static str, u64)>)>);
+
+/// Operations in the order in which they are counted.
+const ORDER: [Op; 5] = [Op::New, Op::Added, Op::Changed, Op::Del, Op::Removed];
 
 impl Counts {
-    fn add(&mut self, op: Operation, kind: &'static str) {
-        let [new, del] = &mut self.0;
-        let list = if op == Operation::New { new } else { del };
+    fn add(&mut self, op: Op, kind: &'static str) {
+        let list = match self.0.iter_mut().position(|(known, _)| *known == op) {
+            Some(at) => self.0.get_mut(at),
+            None => {
+                self.0.push((op, Vec::new()));
+                self.0.last_mut()
+            }
+        };
+        let Some((_, list)) = list else { return };
         match list.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += 1,
             None => list.push((kind, 1)),
@@ -299,8 +369,8 @@ impl Serialize for Counts {
             }
         }
         let mut map = serializer.serialize_map(None)?;
-        for (op, list) in [Op::New, Op::Del].into_iter().zip(&self.0) {
-            if !list.is_empty() {
+        for op in ORDER {
+            for (_, list) in self.0.iter().filter(|(known, _)| *known == op) {
                 map.serialize_entry(op.word(), &One(list))?;
             }
         }

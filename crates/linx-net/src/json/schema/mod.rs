@@ -320,9 +320,19 @@ fn constant(text: &str) -> Node {
     node([("const", string(text))])
 }
 
-fn ops() -> Node {
-    node([("enum", Node::List(["list", "new", "del"].map(string).into()))])
+fn one_of(words: &[&str]) -> Node {
+    node([("enum", Node::List(words.iter().map(|word| string(word)).collect()))])
 }
+
+fn ops() -> Node {
+    one_of(&["list", "new", "del"])
+}
+
+/// What a mirror says of an object.
+const CHANGES: [&str; 3] = ["added", "changed", "removed"];
+
+/// Why.
+const CAUSES: [&str; 5] = ["event", "implied", "resync", "expired", "audit"];
 
 fn any_op() -> Node {
     describe(ops(), "list: it is there; new, del: what the kernel said".into())
@@ -357,13 +367,88 @@ fn object_line(kind: &str) -> Node {
     closed(all, &["schema", "seq", "time", "netns", "op", "kind", kind])
 }
 
+/// What a mirror says of a change: its cause, and what it follows from.
+fn told() -> Vec<(String, Node)> {
+    let cause = "event: the kernel announced it; implied: it follows from what did; resync, audit: found by reading \
+                 again; expired: its time ran out";
+    vec![
+        ("cause".to_owned(), describe(one_of(&CAUSES), cause.into())),
+        (
+            "trigger".to_owned(),
+            describe(of_type("integer"), "seq of the line that an implied one follows from".into()),
+        ),
+    ]
+}
+
+/// How an object that changed differs from what it was.
+fn difference(definition: &str) -> Vec<(String, Node)> {
+    let before = node([("$ref", Node::Text(format!("#/$defs/{definition}_before")))]);
+    let fields = describe(list_of(of_type("string")), "dotted paths of the body that differ".into());
+    vec![("before".to_owned(), before), ("fields".to_owned(), fields)]
+}
+
+/// Old values of some fields: the body, of which nothing has to be there.
+fn before(body: &Node) -> Node {
+    let Node::Map(entries) = body else { return body.clone() };
+    let optional = |(key, value): &(String, Node)| match key.as_str() {
+        "required" => (key.clone(), Node::List(vec![])),
+        _ => (key.clone(), value.clone()),
+    };
+    Node::Map(entries.iter().map(optional).collect())
+}
+
+/// The line of an object of a kind that changed; `author`: the key of who did it.
+fn change_line(kind: &str, key: &str, definition: &str, author: Option<&str>) -> Node {
+    let mut all = envelope(true);
+    all.extend(object(one_of(&CHANGES), kind, key, definition));
+    all.extend(difference(definition));
+    all.extend(told());
+    if kind == "link" {
+        for (key, about) in [("moved_to", "it went there"), ("moved_from", "it came from there")] {
+            let place = vec![
+                ("netns".to_owned(), node([("$ref", string("#/$defs/netns"))])),
+                (
+                    "nsid".to_owned(),
+                    describe(of_type("integer"), "its id in the namespace of the line".into()),
+                ),
+                ("ifindex".to_owned(), describe(of_type("integer"), "the link's index there".into())),
+            ];
+            all.push((key.to_owned(), describe(closed(place, &[]), about.into())));
+        }
+    }
+    if let Some(author) = author {
+        all.push((author.to_owned(), node([("$ref", string("#/$defs/author"))])));
+    }
+    closed(all, &["schema", "seq", "time", "netns", "op", "kind", "key", key, "cause"])
+}
+
+/// The lines of a namespace: its envelope is its body.
+fn namespace_lines() -> [Node; 2] {
+    let line = |ops: Node| {
+        let mut all = envelope(true);
+        all.push(("op".to_owned(), ops));
+        all.push(("kind".to_owned(), constant("netns")));
+        all
+    };
+    let required = ["schema", "seq", "time", "netns", "op", "kind", "cause"];
+    let mut change = line(one_of(&CHANGES));
+    change.push(("before".to_owned(), closed(vec![("name".to_owned(), of_type("string"))], &[])));
+    change.push(("fields".to_owned(), list_of(of_type("string"))));
+    change.extend(told());
+    change.push((
+        "with".to_owned(),
+        describe(typed(Type::Numbers), "objects that went with it, by kind".into()),
+    ));
+    let (required_of_list, _) = required.split_at(required.len() - 1);
+    [closed(line(ops()), required_of_list), closed(change, &required)]
+}
+
 fn schema() -> Node {
     let bodies = bodies();
     let mut lines: Vec<_> = bodies.iter().map(|(kind, _)| object_line(kind)).collect();
-    let mut namespace = envelope(true);
-    namespace.push(("op".to_owned(), ops()));
-    namespace.push(("kind".to_owned(), constant("netns")));
-    lines.push(closed(namespace, &["schema", "seq", "time", "netns", "op", "kind"]));
+    let change = |kind: &str| change_line(kind, kind, kind, has_author(kind).then_some("author"));
+    lines.extend(bodies.iter().map(|(kind, _)| change(kind)));
+    lines.extend(namespace_lines());
     #[cfg(feature = "nft")]
     lines.extend(nft::lines());
     for (op, about, fields) in MARKERS {
@@ -372,11 +457,14 @@ fn schema() -> Node {
         marker.extend(properties(fields));
         lines.push(describe(closed(marker, &["schema", "seq", "time", "op"]), (*about).to_owned()));
     }
+    let old: Vec<_> = bodies.iter().map(|(kind, body)| (format!("{kind}_before"), before(body))).collect();
     let defs = bodies.into_iter().chain([
         ("netns", closed(properties(NETNS), &["name"])),
         ("author", closed(properties(AUTHOR), &["certainty"])),
         ("encap", encap_schema()),
     ]);
+    #[cfg(feature = "nft")]
+    let old = [old, nft::definitions_before()].concat();
     #[cfg(feature = "nft")]
     let defs = defs.chain(nft::definitions());
     node([
@@ -384,10 +472,10 @@ fn schema() -> Node {
         ("title", string("A line of linx")),
         (
             "description",
-            string("One JSON object a line: list, monitor. Fields marked volatile are in lists only."),
+            string("One JSON object a line: list, monitor, watch. Fields marked volatile are in lists only."),
         ),
         ("oneOf", Node::List(lines)),
-        ("$defs", Node::Map(defs.map(|(name, schema)| (name.to_owned(), schema)).collect())),
+        ("$defs", Node::Map(defs.map(|(name, schema)| (name.to_owned(), schema)).chain(old).collect())),
     ])
 }
 

@@ -6,8 +6,8 @@ use linx_wire::policy::{Class, Policy};
 
 use super::bodies::UNKNOWN;
 use super::{
-    Node, any, any_op, attribute, attributes, closed, constant, describe, envelope, hex, list_of, node,
-    object, of_type, properties, string, unknown,
+    CHANGES, Node, any, any_op, attribute, attributes, change_line, closed, constant, describe, difference,
+    envelope, hex, list_of, node, object, of_type, one_of, properties, string, unknown,
 };
 use crate::forms::field::{Field, Type, field};
 
@@ -394,6 +394,9 @@ pub(super) fn lines() -> Vec<Node> {
         closed(all, &["schema", "seq", "time", "netns", "op", "kind", key])
     };
     let mut all: Vec<_> = BODIES.iter().map(|(key, definition, ..)| object_line(key, definition)).collect();
+    all.extend(
+        BODIES.iter().map(|(key, definition, ..)| change_line("nft", key, definition, Some("process"))),
+    );
     let mut transaction = envelope(true);
     transaction.push(("op".to_owned(), constant("transaction")));
     transaction.push(("kind".to_owned(), constant("nft")));
@@ -406,11 +409,16 @@ pub(super) fn lines() -> Vec<Node> {
 
 /// A change of a transaction: its `kind` is the key of its body.
 pub(super) fn changes() -> Node {
-    let op = || node([("enum", Node::List(["new", "del"].map(string).into()))]);
-    let one =
-        |key: &str, definition: &str| closed(object(op(), key, key, definition), &["op", "kind", "key", key]);
-    let all = BODIES.iter().map(|(key, definition, ..)| one(key, definition)).collect();
-    list_of(node([("oneOf", Node::List(all))]))
+    let required = |key| ["op", "kind", "key", key];
+    let said =
+        |key, definition| closed(object(one_of(&["new", "del"]), key, key, definition), &required(key));
+    let changed = |key, definition| {
+        let all = [object(one_of(&CHANGES), key, key, definition), difference(definition)].concat();
+        closed(all, &required(key))
+    };
+    let said = BODIES.iter().map(|(key, definition, ..)| said(*key, *definition));
+    let changed = BODIES.iter().map(|(key, definition, ..)| changed(*key, *definition));
+    list_of(node([("oneOf", Node::List(said.chain(changed).collect()))]))
 }
 
 /// The attributes of each kind of expression, in Markdown.
@@ -443,6 +451,14 @@ fn examples(schema: &Node) -> Vec<&str> {
     list.into_iter()
         .flatten()
         .filter_map(|node| if let Node::Text(text) = node { Some(&**text) } else { None })
+        .collect()
+}
+
+/// The bodies, of which nothing has to be there.
+pub(super) fn definitions_before() -> Vec<(String, Node)> {
+    let bodies = BODIES.iter().filter(|body| body.0 != "map");
+    bodies
+        .map(|(_, definition, fields, _)| (format!("{definition}_before"), closed(properties(fields), &[])))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 //! Rules and sets show the kernel's expressions, one in brackets after the other: not nft's syntax. With details
 //! (`-d`) the kernel's handle stands behind a `#`, as `nft -a` has it; a rule always has it, for it has no name.
 
+pub(super) mod delta;
 mod element;
 mod object;
 

@@ -1,6 +1,7 @@
 //! What nf_tables has, as JSON and as text: against `nft -j`, the schema, captures whole and damaged, hostile names.
 
 mod captures;
+mod delta;
 mod hostile;
 mod keys;
 mod oracle;
