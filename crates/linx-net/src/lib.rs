@@ -177,7 +177,7 @@ pub mod json;
 mod key;
 mod kinds;
 mod list;
-mod mirror;
+pub mod mirror;
 pub mod monitor;
 pub mod names;
 pub mod namespaces;
@@ -202,4 +202,5 @@ pub use linx_wire::route::*;
 #[doc(no_inline)]
 pub use linx_wire::{Class, Compare, Decode, DecodeError, Kind};
 pub use list::{List, Listed, Listing, Stream};
+pub use mirror::{Mirror, Notice};
 pub use monitor::{Control, Loss, LossReason, RestartPolicy, route};

@@ -161,6 +161,15 @@ impl<T: Listed> List<T> {
         }
     }
 
+    /// As [`for_each`](Self::for_each), with the message's payload.
+    pub(crate) fn for_each_payload(self, mut each: impl FnMut(T::Ref<'_>, &[u8])) -> Result<()> {
+        let mut dump = Dump::new(self);
+        while let Some(next) = dump.next_message(&mut each) {
+            next?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -284,6 +293,11 @@ impl<T: Listed> Dump<T> {
 
     /// The next object that is wanted, as `f` makes it.
     fn next_with<R>(&mut self, f: &mut impl FnMut(T::Ref<'_>) -> R) -> Option<Result<R>> {
+        self.next_message(&mut |object, _: &[u8]| f(object))
+    }
+
+    /// The same, with the message's payload.
+    fn next_message<R>(&mut self, f: &mut impl FnMut(T::Ref<'_>, &[u8]) -> R) -> Option<Result<R>> {
         while !self.ended {
             let Some(answer) = &mut self.answer else {
                 match self.next_part() {
@@ -325,7 +339,7 @@ impl<T: Listed> Dump<T> {
             };
             T::note(&mut self.seen, &object);
             if T::matches(&self.list.filter, object) {
-                return Some(Ok(f(object)));
+                return Some(Ok(f(object, message.payload)));
             }
         }
         None

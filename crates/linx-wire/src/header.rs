@@ -47,6 +47,8 @@ bitflags::bitflags! {
         const APPEND = 0x800;
         /// `NLM_F_DUMP`
         const DUMP = 0x300;
+        /// `NLM_F_REPLACE`, of what makes something: it took the place of what was there
+        const REPLACE = 0x100;
         const _ = !0;
     }
 }

@@ -1,4 +1,350 @@
-//! A copy of the kernel's objects that is kept up to date: the store of it, so far.
+//! The state of a network namespace, kept true, and what really changes in it.
+//!
+//! A [`Mirror`] holds links, addresses, routes, neighbours, rules and next hops as the kernel has them. It is read as a
+//! [`State`], an immutable snapshot that costs nothing to take, and by a [`Watch`], which tells each change: a [`Delta`]
+//! with the object before and after it, why it is known, and who did it.
+//!
+//! What a program that applies the kernel's announcements to a list gets wrong, also without ever losing one:
+//!
+//! - A link goes down, and every IPv4 route over it is gone without a word. So is what follows from an address, a next hop
+//!   or a carrier that goes. The mirror knows from what announcements such changes follow, waits until the kernel has
+//!   carried them out, reads what may have changed, and tells the differences with cause [`Implied`](Cause::Implied).
+//! - An announcement may change nothing, or tell the half of it (one hop of several). Neither makes a wrong delta.
+//! - The kernel drops announcements when a reader is slow. What was queued is read first, then what is in doubt; the
+//!   *differences* are told, with cause [`Resync`](Cause::Resync), between [`Notice::ResyncNeeded`] and
+//!   [`Notice::Resynced`].
+//! - Some changes follow from nothing. Every minute all is compared with the kernel ([`Cause::Audit`]).
+//!
+//! # What is promised
+//!
+//! - After any history, once it is quiet, the tracked fields of the state are those of a fresh list. Fields that the kernel
+//!   changes in silence (audited ones, such as the queueing discipline of a link) are so after the next audit.
+//! - A snapshot and the deltas after it are the state at every revision. There is no delta without a change.
+//! - No delta shows a route on a link that is not there.
+//! - A slow watch costs nothing but a bounded log, is told [`Notice::Lagged`], and goes on from the state of now.
+//! - While a storm lasts that makes the kernel drop announcements all the time, the state is at most two seconds and the
+//!   time of a reading old.
+//!
+//! ```
+//! use linx::{Mirror, Netns, Notice, Object};
+//! use std::time::Duration;
+//!
+//! let mirror = Mirror::builder(&Netns::host()?).links().routes().start()?;
+//! let mut watch = mirror.watch();
+//! println!("{} routes", watch.state().routes().len());
+//! while let Some(notice) = watch.next_timeout(Duration::from_millis(10))? {
+//!     match notice {
+//!         Notice::Delta(delta) => match delta.object() {
+//!             Object::Route(_) => println!("{delta}: now {} routes", watch.state().routes().len()),
+//!             _ => println!("{delta}"),
+//!         },
+//!         Notice::Lagged => println!("begin again with watch.state()"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok::<(), linx::Error>(())
+//! ```
 
-#[allow(dead_code)]
+mod core;
+mod delta;
+mod drive;
+mod identity;
+mod implied;
+mod lane;
+mod log;
+mod options;
+mod resync;
+mod state;
 mod table;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use linx_sys::Netns;
+use linx_wire::route::{AddressFilter, LinkFilter, NeighbourFilter, NextHopFilter, RouteFilter, RuleFilter};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::names::Names;
+use crate::request::after;
+
+pub use self::core::MirrorStats;
+pub use delta::{Cause, Change, Delta, Doubt, Moved, Notice, Resynced, Synced, Trigger};
+pub use drive::Driver;
+pub use state::{Addresses, Family, Links, Neighbours, NextHops, Routes, Rules, State};
+#[cfg(feature = "tokio")]
+pub use watch::Changes;
+pub use watch::Watch;
+
+use drive::{Plan, Shared};
+use options::Options;
+
+/// Size of the receive buffers that are asked for, bytes: 10,000 route events.
+const RCVBUF: usize = 4 << 20;
+/// How often everything is compared with the kernel.
+const AUDIT: Duration = Duration::from_secs(60);
+
+/// A mirror to be.
+///
+/// Without a kind named, it holds all of rtnetlink's.
+#[must_use = "a mirror begins with start() or driver()"]
+pub struct Builder {
+    netns: Netns,
+    options: Options,
+    rcvbuf: usize,
+    names: Option<Arc<Names>>,
+    follow: bool,
+    keeps: bool,
+}
+
+/// Declares the methods that choose kinds.
+macro_rules! choices {
+    ($($(#[$doc:meta])* $all:ident, $some:ident($filter:ty);)*) => {$(
+        $(#[$doc])*
+        pub fn $all(self) -> Self {
+            self.$some(<$filter>::default())
+        }
+
+        /// The same, those alone that match: what does not is not kept.
+        pub fn $some(mut self, filter: $filter) -> Self {
+            self.options.$all = Some(filter);
+            self
+        }
+    )*};
+}
+
+impl Builder {
+    choices! {
+        /// Holds links.
+        links, links_by(LinkFilter);
+        /// Holds IP addresses.
+        addresses, addresses_by(AddressFilter);
+        /// Holds routes, IPv4's and IPv6's of all tables.
+        routes, routes_by(RouteFilter);
+        /// Holds neighbours and forwarding entries.
+        neighbours, neighbours_by(NeighbourFilter);
+        /// Holds routing policy rules.
+        rules, rules_by(RuleFilter);
+        /// Holds next hop objects.
+        nexthops, nexthops_by(NextHopFilter);
+    }
+
+    /// Volatile fields (statistics, ages, the states of neighbours that are reachable) make deltas as well.
+    pub fn volatile(mut self, volatile: bool) -> Self {
+        self.options.volatile = volatile;
+        self
+    }
+
+    /// How often everything is compared with the kernel: every minute unless told, up to a tenth earlier or later, and
+    /// never more than one hundredth of a core's time. `None`: never.
+    pub fn audit(mut self, interval: Option<Duration>) -> Self {
+        self.options.audit = interval;
+        self
+    }
+
+    /// Size of the receive buffer of each socket (there are up to four), bytes; 4 MiB unless told. It is forced past
+    /// `net.core.rmem_max` with CAP_NET_ADMIN.
+    pub fn rcvbuf(mut self, bytes: usize) -> Self {
+        self.rcvbuf = bytes;
+        self
+    }
+
+    /// Names for printing, where they are loaded already.
+    pub fn names(mut self, names: Arc<Names>) -> Self {
+        self.names = Some(names);
+        self
+    }
+
+    /// Whether it ends with `NamespaceGone` when that ends by which its namespace was given, as a
+    /// [monitor's](crate::monitor::Builder::follow). Yes unless told.
+    pub fn follow(mut self, follow: bool) -> Self {
+        self.follow = follow;
+        self
+    }
+
+    /// Whether a socket for requests is kept open. Yes unless told: opening another needs the privileges of the beginning.
+    /// Without, a mirror has fewer descriptors and less memory.
+    pub fn keep_sockets(mut self, keep: bool) -> Self {
+        self.keeps = keep;
+        self
+    }
+
+    /// For tests: without the rules of what is not announced.
+    #[doc(hidden)]
+    pub fn without_implied(mut self) -> Self {
+        self.options.implied = false;
+        self
+    }
+
+    /// For tests: without reading the queue before the state.
+    #[doc(hidden)]
+    pub fn without_drain(mut self) -> Self {
+        self.options.drain = false;
+        self
+    }
+
+    /// Begins, on a thread of its own (`linx-mirror`). The state is read when it returns.
+    ///
+    /// # Errors
+    /// `NamespaceGone`; `Permission` (entering another namespace needs CAP_SYS_ADMIN); `Io` on EMFILE.
+    pub fn start(self) -> Result<Mirror> {
+        let mut driver = self.driver()?;
+        let mirror = driver.mirror();
+        while !mirror.is_synced() {
+            driver.advance(Instant::now())?;
+            if let Some(due) = driver.deadline().filter(|_| !mirror.is_synced()) {
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+        }
+        let label = driver.shared().lock().core.state.netns;
+        let thread = std::thread::Builder::new().name("linx-mirror".into());
+        let run = move || while driver.advance(Instant::now()).and_then(|()| driver.wait()).is_ok() {};
+        thread.spawn(run).map_err(|error| {
+            let error = linx_sys::Error::io("start a thread", &error);
+            Error::system("mirror", error).inside(&format!("cookie {label}"))
+        })?;
+        Ok(mirror)
+    }
+
+    /// Begins without a thread: see [`Driver`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn driver(mut self) -> Result<Driver> {
+        if !self.options.has_rtnetlink() && !self.options.nft {
+            self = self.links().addresses().routes().neighbours().rules().nexthops();
+        }
+        self.options.validate = std::env::var_os("LINX_VALIDATE").is_some_and(|value| value == "1");
+        let Self { netns, options, rcvbuf, names, follow, keeps } = self;
+        Driver::new(Plan { netns, options, rcvbuf, names, follow, keeps })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("netns", &self.netns)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The state of a namespace, kept true. See the [module](self). Cheap to clone; when the last clone is dropped, it ends.
+#[derive(Clone)]
+pub struct Mirror {
+    shared: Arc<Shared>,
+    _held: Arc<Held>,
+}
+
+/// Ends a mirror when nobody holds it any more.
+struct Held(Arc<Shared>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.lock().is_left = true;
+        self.0.wake.wake();
+    }
+}
+
+impl Mirror {
+    /// A mirror to be, of a namespace.
+    pub fn builder(netns: &Netns) -> Builder {
+        let options = Options { implied: true, drain: true, audit: Some(AUDIT), ..Options::default() };
+        Builder { netns: netns.clone(), options, rcvbuf: RCVBUF, names: None, follow: true, keeps: true }
+    }
+
+    fn of(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), _held: Arc::new(Held(Arc::clone(shared))) }
+    }
+
+    /// Identity of the namespace (SO_NETNS_COOKIE).
+    #[must_use]
+    pub fn netns_cookie(&self) -> u64 {
+        self.shared.netns
+    }
+
+    /// Whether the state has been read: always of a mirror that was [started](Builder::start).
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.shared.lock().core.synced
+    }
+
+    /// Whether nothing is in doubt.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.shared.lock().core.is_certain()
+    }
+
+    /// The newest state.
+    #[must_use]
+    pub fn snapshot(&self) -> State {
+        self.shared.lock().core.state.clone()
+    }
+
+    /// All changes from now on.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        let end = self.shared.lock().core.log.end();
+        Watch::new(Arc::clone(&self.shared), end, false)
+    }
+
+    /// All changes since a revision; `None` when they are not held any more.
+    #[must_use]
+    pub fn watch_from(&self, revision: u64) -> Option<Watch> {
+        let guarded = self.shared.lock();
+        let place = guarded.core.log.behind(revision, guarded.core.state.revision)?;
+        drop(guarded);
+        Some(Watch::new(Arc::clone(&self.shared), place, true))
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> MirrorStats {
+        self.shared.lock().core.stats
+    }
+
+    /// Bytes of memory that the state and the log of changes take, about.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.shared.lock().core.heap_bytes()
+    }
+
+    /// Compares everything with the kernel now, rather than at the next audit; [`quiet`](Self::quiet) waits for its end.
+    pub fn audit(&self) {
+        self.shared.lock().core.audit_now(Instant::now());
+        self.shared.wake.wake();
+    }
+
+    /// Waits until everything that has happened until now is in the state: all sockets have been read up to here, and
+    /// nothing is waiting to be read again.
+    ///
+    /// # Errors
+    /// `Timeout`; what ended it. Of a [`Driver`] on the same thread: it waits for ever, or for `timeout`.
+    pub fn quiet(&self, timeout: Duration) -> Result<()> {
+        let end = after(Instant::now(), timeout);
+        let mut guarded = self.shared.lock();
+        guarded.quiet.0 += 1;
+        let mine = guarded.quiet.0;
+        self.shared.wake.wake();
+        loop {
+            if guarded.quiet.1 >= mine {
+                return Ok(());
+            }
+            if let Some(error) = guarded.ended() {
+                return Err(error);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::new(ErrorKind::Timeout, "mirror"));
+            }
+            guarded = self.shared.wait(guarded, Some(left));
+        }
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror").field("netns", &self.shared.netns).finish_non_exhaustive()
+    }
+}

@@ -109,7 +109,7 @@ impl<D: Decoder> Builder<D> {
             all_nsid: self.all_nsid,
             restart: self.restart,
         };
-        let name = if self.follow { Name::watch(&config)? } else { None };
+        let name = if self.follow { Name::watch(&config.netns, &|error| config.error(error))? } else { None };
         Monitor::start(config, self.decoder, name)
     }
 }
@@ -126,35 +126,33 @@ impl<D> fmt::Debug for Builder<D> {
 }
 
 /// What a namespace was given by, watched.
-pub(super) enum Name {
+pub(crate) enum Name {
     Mount { mounts: MountWatch, path: PathBuf, id: FileId },
     Process(Pidfd),
 }
 
 impl Name {
     /// `None` where the namespace was given by nothing that can end.
-    fn watch(config: &Config) -> Result<Option<Self>> {
-        if let Some(process) = config.netns.held_process() {
+    pub(crate) fn watch(netns: &Netns, fail: &dyn Fn(linx_sys::Error) -> Error) -> Result<Option<Self>> {
+        if let Some(process) = netns.held_process() {
             return Ok(Some(Self::Process(process.clone())));
         }
-        let path = match config.netns.origin() {
+        let path = match netns.origin() {
             NetnsOrigin::Name(_) => None,
             NetnsOrigin::Path(path) => Some(path),
             _ => return Ok(None),
         };
         // The socket is opened after this, so it is in the namespace of the process that is held here.
         if let Some(pid) = path.and_then(pid_of) {
-            return Pidfd::open(pid)
-                .map(|process| Some(Self::Process(process)))
-                .map_err(|error| config.error(error));
+            return Pidfd::open(pid).map(|process| Some(Self::Process(process))).map_err(fail);
         }
-        let mounts = MountWatch::new().map_err(|error| config.error(error))?;
-        let found = config.netns.file_path().and_then(|path| file_id(&path).map(|id| (path, id)));
+        let mounts = MountWatch::new().map_err(fail)?;
+        let found = netns.file_path().and_then(|path| file_id(&path).map(|id| (path, id)));
         Ok(found.map(|(path, id)| Self::Mount { mounts, path, id }))
     }
 
     /// Whether it leads where it led.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         match self {
             Self::Process(process) => process.is_alive().unwrap_or(true),
             Self::Mount { mounts, path, id } => {

@@ -629,7 +629,7 @@ impl<D: Decoder> Monitor<D> {
 
 /// Whether an error of `recv(2)` says that messages were lost. ENOBUFS does; and where the kernel could not build a
 /// message it passes its reason to the group's sockets (`rtnl_set_sk_err`).
-fn means_loss(error: &linx_sys::Error) -> bool {
+pub(crate) fn means_loss(error: &linx_sys::Error) -> bool {
     const ENOMEM: i32 = 12;
     const EMSGSIZE: i32 = 90;
     error.is_nobufs() || matches!(error.raw_os_error(), Some(ENOMEM | EMSGSIZE))

@@ -8,15 +8,15 @@
 //!
 //! What messages mean is a [`Decoder`]'s business: [`route`] has that of rtnetlink.
 
-mod builder;
+pub(crate) mod builder;
 mod control;
-mod core;
+pub(crate) mod core;
 mod forward;
-mod intake;
+pub(crate) mod intake;
 mod link;
 #[cfg(feature = "nft")]
 pub mod nft;
-mod pace;
+pub(crate) mod pace;
 pub mod route;
 #[cfg(feature = "tokio")]
 mod stream;

@@ -1,0 +1,412 @@
+//! What a mirror tells: what really changed, why, and who did it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use linx_wire::route::Object;
+use linx_wire::{Compare, Kind};
+
+use super::identity::{self, no_object};
+use crate::author::Author;
+use crate::key::Key;
+use crate::monitor::Loss;
+use crate::names::{Context, LinkNames, Names};
+use crate::words;
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Change {
+    /// It is there now.
+    Added,
+    /// It is another now.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+impl Change {
+    /// The word for it: `added`, `changed`, `removed`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// The sign before a line for people: `+`, `~`, `-`.
+    #[must_use]
+    pub fn sign(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::Changed => '~',
+            Self::Removed => '-',
+        }
+    }
+}
+
+/// How a change came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The kernel announced it.
+    Event,
+    /// It follows from something that the kernel announced, and is not announced itself (KERNEL.md 4.4).
+    Implied,
+    /// It was found when the state was read again after a loss: nobody knows who did it.
+    Resync,
+    /// Its time ran out.
+    Expired,
+    /// It was found by the periodic comparison with the kernel.
+    Audit,
+}
+
+impl Cause {
+    /// The word for it: `event`, `implied`, `resync`, `expired`, `audit`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Implied => "implied",
+            Self::Resync => "resync",
+            Self::Expired => "expired",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// What an implied change follows from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trigger {
+    /// The revision of the delta that was its announcement; `None` where that changed nothing that is mirrored.
+    pub revision: Option<u64>,
+    /// What happened, for people: `eth0 down`, `veth1 removed`, `next hop 12 removed`. Names are escaped.
+    pub what: Arc<str>,
+}
+
+/// Where a link that left this namespace went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Moved {
+    /// The id of that namespace, as this one knows it.
+    pub nsid: Option<i32>,
+    /// The link's index there.
+    pub ifindex: Option<u32>,
+}
+
+/// Names as they were when something was told.
+#[derive(Clone, Debug)]
+pub(crate) struct Words {
+    pub(crate) names: Arc<Names>,
+    pub(crate) links: LinkNames,
+}
+
+/// A true change of one object: never a duplicate, never a step that took nothing anywhere.
+///
+/// Cheap to clone. `Display` is the line that `linx watch` prints, its names escaped.
+#[derive(Clone)]
+pub struct Delta(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) revision: u64,
+    pub(super) netns: u64,
+    pub(super) time: SystemTime,
+    pub(super) cause: Cause,
+    pub(super) trigger: Option<Trigger>,
+    pub(super) author: Option<Arc<Author>>,
+    pub(super) moved: Option<Moved>,
+    pub(super) words: Arc<Words>,
+    pub(super) body: Body,
+    /// How far the fields were compared.
+    pub(super) compare: Compare,
+    before: OnceLock<Box<Object>>,
+    after: OnceLock<Box<Object>>,
+    fields: OnceLock<Vec<String>>,
+}
+
+/// What became of an object: its messages, decoded when they are asked for.
+pub(super) struct Body {
+    pub(super) kind: Kind,
+    pub(super) change: Change,
+    /// The payload before, then that after.
+    bytes: Box<[u8]>,
+    /// Where the second begins.
+    middle: usize,
+}
+
+impl Body {
+    /// Of payloads that were decoded before.
+    pub(super) fn new(kind: Kind, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
+        let (old, new) = (before.unwrap_or_default(), after.unwrap_or_default());
+        let mut bytes = Vec::with_capacity(old.len() + new.len());
+        bytes.extend_from_slice(old);
+        bytes.extend_from_slice(new);
+        let change = match (before, after) {
+            (None, _) => Change::Added,
+            (Some(_), None) => Change::Removed,
+            (Some(_), Some(_)) => Change::Changed,
+        };
+        Self { kind, change, bytes: bytes.into(), middle: old.len() }
+    }
+
+    pub(super) fn before(&self) -> Option<&[u8]> {
+        if self.change == Change::Added { None } else { self.bytes.get(..self.middle) }
+    }
+
+    pub(super) fn after(&self) -> Option<&[u8]> {
+        if self.change == Change::Removed { None } else { self.bytes.get(self.middle..) }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Inner {
+    pub(super) fn new(body: Body, compare: Compare, why: &Why, at: At<'_>) -> Self {
+        Self {
+            revision: at.revision,
+            netns: at.netns,
+            time: why.time,
+            cause: why.cause,
+            trigger: why.trigger.clone(),
+            author: why.author.clone(),
+            moved: why.moved,
+            words: Arc::clone(at.words),
+            body,
+            compare,
+            before: OnceLock::new(),
+            after: OnceLock::new(),
+            fields: OnceLock::new(),
+        }
+    }
+}
+
+/// Why something changed, and when that was noticed.
+#[derive(Clone, Debug)]
+pub(super) struct Why {
+    pub(super) time: SystemTime,
+    pub(super) cause: Cause,
+    pub(super) trigger: Option<Trigger>,
+    pub(super) author: Option<Arc<Author>>,
+    pub(super) moved: Option<Moved>,
+}
+
+impl Why {
+    pub(super) fn new(time: SystemTime, cause: Cause) -> Self {
+        Self { time, cause, trigger: None, author: None, moved: None }
+    }
+}
+
+/// Where in a mirror's history a delta stands.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) revision: u64,
+    pub(super) netns: u64,
+    pub(super) words: &'a Arc<Words>,
+}
+
+impl Delta {
+    /// The revision of the state that it leads to. Revisions of a mirror grow by one from delta to delta, transactions
+    /// included.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.0.revision
+    }
+
+    /// Identity of the namespace (SO_NETNS_COOKIE).
+    #[must_use]
+    pub fn netns(&self) -> u64 {
+        self.0.netns
+    }
+
+    /// When what told of it was received (CLOCK_REALTIME).
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.0.time
+    }
+
+    /// What became of the object.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        self.0.body.change
+    }
+
+    /// The object as it is now; of one that is gone, as it was last.
+    #[must_use]
+    pub fn object(&self) -> &Object {
+        match self.after().or_else(|| self.before()) {
+            Some(object) => object,
+            // There is one or the other.
+            None => no_object(),
+        }
+    }
+
+    /// The object as it was before; `None` of one that is new.
+    #[must_use]
+    pub fn before(&self) -> Option<&Object> {
+        let payload = self.0.body.before()?;
+        Some(self.0.before.get_or_init(|| Box::new(identity::owned(self.0.body.kind, payload))))
+    }
+
+    /// The object as it is now; `None` of one that is gone.
+    #[must_use]
+    pub fn after(&self) -> Option<&Object> {
+        let payload = self.0.body.after()?;
+        Some(self.0.after.get_or_init(|| Box::new(identity::owned(self.0.body.kind, payload))))
+    }
+
+    /// Of an object that changed, the fields that differ: dotted paths of accessor names.
+    #[must_use]
+    pub fn fields(&self) -> &[String] {
+        let (Some(before), Some(after)) = (self.before(), self.after()) else { return &[] };
+        self.0.fields.get_or_init(|| before.differences(after, self.0.compare))
+    }
+
+    /// Which kind of object it is of.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.body.kind
+    }
+
+    /// What identifies the object.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::from(self.object())
+    }
+
+    /// How it came to be known.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.0.cause
+    }
+
+    /// Of an [implied](Cause::Implied) change, what it follows from.
+    #[must_use]
+    pub fn trigger(&self) -> Option<&Trigger> {
+        self.0.trigger.as_ref()
+    }
+
+    /// Who did it: the port id that the announcement carries. `None` of links, whose announcements carry none, and of
+    /// what was not announced.
+    #[must_use]
+    pub fn author(&self) -> Option<&Arc<Author>> {
+        self.0.author.as_ref()
+    }
+
+    /// Of a link that is gone because it was moved: where it went.
+    #[must_use]
+    pub fn moved_to(&self) -> Option<Moved> {
+        self.0.moved
+    }
+
+    /// The names of the namespace's links when it happened.
+    #[must_use]
+    pub fn links(&self) -> &LinkNames {
+        &self.0.words.links
+    }
+}
+
+impl fmt::Display for Delta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cx = Context::new(&self.0.words.names, &self.0.words.links);
+        let line = crate::text::line(self.object().as_ref(), &cx);
+        write!(f, "{} {:<8} {line}", self.change().sign(), words::kind(self.kind()))?;
+        match self.trigger() {
+            Some(trigger) => write!(f, "  [implied: {}]", trigger.what),
+            None if self.cause() != Cause::Event => write!(f, "  [{}]", self.cause().word()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Delta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delta")
+            .field("revision", &self.revision())
+            .field("change", &self.change())
+            .field("key", &self.key())
+            .field("fields", &self.fields())
+            .field("cause", &self.cause())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`Watch`](super::Watch) tells.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The state is what the kernel has: what comes now are changes. The first notice of every watch.
+    Synced(Synced),
+    /// Something changed.
+    Delta(Delta),
+    /// The kernel did not manage to announce everything: what is told of these kinds until
+    /// [`Resynced`](Self::Resynced) may be late.
+    ResyncNeeded(Doubt),
+    /// What was in doubt was read again, and the differences told: it is certain.
+    Resynced(Resynced),
+    /// The reader was too slow, and what it missed is not held any more. [`Watch::state`](super::Watch::state) is the
+    /// state of now, and what comes are the changes from there.
+    Lagged,
+}
+
+/// From here on, changes are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Synced {
+    /// The revision of the state.
+    pub revision: u64,
+    /// The kinds that are mirrored.
+    pub kinds: Arc<[Kind]>,
+    /// The generation of nf_tables' rule set, where that is mirrored.
+    pub generation: Option<u32>,
+    /// When it was (CLOCK_REALTIME).
+    pub time: SystemTime,
+}
+
+/// What is in doubt, and why.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Doubt {
+    /// The kinds that the lost announcements may have been about.
+    pub kinds: Arc<[Kind]>,
+    /// Why.
+    pub loss: Loss,
+    /// When it was noticed (CLOCK_REALTIME).
+    pub time: SystemTime,
+}
+
+/// What is certain again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resynced {
+    /// The kinds.
+    pub kinds: Arc<[Kind]>,
+    /// For how long they were in doubt.
+    pub took: Duration,
+    /// How many differences were found.
+    pub deltas: u64,
+    /// When it was (CLOCK_REALTIME).
+    pub time: SystemTime,
+}
+
+impl Notice {
+    /// The revision of the state that it leads to; `None` of what is about the stream.
+    #[must_use]
+    pub fn revision(&self) -> Option<u64> {
+        match self {
+            Self::Delta(delta) => Some(delta.revision()),
+            _ => None,
+        }
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Delta(delta) => size_of::<Inner>() + delta.0.body.heap_bytes(),
+            _ => size_of::<Self>(),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What makes two records the same object, by kind (KERNEL.md 4.5). The mirror keeps objects as the payloads of their
+//! messages, all of which were decoded when they came.
+//!
+//! A route's hash is that of its family, table and destination alone: all that could be confused stands side by side,
+//! and the longest prefix is found by asking for one length after the other. IPv4 routes made by `append` have equal
+//! keys; what the kernel tells them apart by is all that they want of the next hop, so that is compared, without marks
+//! of the present such as `linkdown`.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use linx_wire::addr::family;
+use linx_wire::route::{
+    Address, AddressRef, AddressView, Link, LinkView, Neighbour, NeighbourRef, NeighbourView, NextHop,
+    NextHopView, NsId, NsIdView, Object, ObjectRef, Route, RouteRef, RouteView, Rule,
+};
+use linx_wire::{Compare, Decode, Kind};
+
+use crate::key::Key;
+
+/// The object of a payload that was decoded before.
+pub(super) fn borrowed(kind: Kind, payload: &[u8]) -> Option<ObjectRef<'_>> {
+    match kind {
+        Kind::Link => Link::decode_ref(payload).ok().map(ObjectRef::Link),
+        Kind::Address => Address::decode_ref(payload).ok().map(ObjectRef::Address),
+        Kind::Route => Route::decode_ref(payload).ok().map(ObjectRef::Route),
+        Kind::Neighbour => Neighbour::decode_ref(payload).ok().map(ObjectRef::Neighbour),
+        Kind::Rule => Rule::decode_ref(payload).ok().map(ObjectRef::Rule),
+        Kind::NextHop => NextHop::decode_ref(payload).ok().map(ObjectRef::NextHop),
+        Kind::NsId => NsId::decode_ref(payload).ok().map(ObjectRef::NsId),
+        _ => None,
+    }
+}
+
+/// The same, owned.
+pub(super) fn owned(kind: Kind, payload: &[u8]) -> Object {
+    borrowed(kind, payload).map_or_else(|| no_object().clone(), ObjectRef::to_owned)
+}
+
+/// Bytes of `struct ifinfomsg`.
+const LINK_HEADER: usize = 16;
+
+/// What stands for an object where there cannot be none: a link without a name.
+pub(super) fn no_object() -> &'static Object {
+    static NONE: OnceLock<Object> = OnceLock::new();
+    NONE.get_or_init(|| {
+        Link::decode(&[0; LINK_HEADER])
+            .map_or_else(|_| unreachable!("a header without attributes is a link"), Object::Link)
+    })
+}
+
+/// The fields in which two objects of a kind differ.
+pub(super) fn differences(a: &ObjectRef<'_>, b: &ObjectRef<'_>, compare: Compare) -> Vec<String> {
+    match (*a, *b) {
+        (ObjectRef::Link(a), ObjectRef::Link(b)) => a.differences(b, compare),
+        (ObjectRef::Address(a), ObjectRef::Address(b)) => a.differences(b, compare),
+        (ObjectRef::Route(a), ObjectRef::Route(b)) => a.differences(b, compare),
+        (ObjectRef::Neighbour(a), ObjectRef::Neighbour(b)) => a.differences(b, compare),
+        (ObjectRef::Rule(a), ObjectRef::Rule(b)) => a.differences(b, compare),
+        (ObjectRef::NextHop(a), ObjectRef::NextHop(b)) => a.differences(b, compare),
+        (ObjectRef::NsId(a), ObjectRef::NsId(b)) => a.differences(b, compare),
+        _ => vec!["kind".to_owned()],
+    }
+}
+
+/// Whether two objects of a kind are equal, as far as `compare` looks.
+pub(super) fn is_equal(a: &ObjectRef<'_>, b: &ObjectRef<'_>, compare: Compare) -> bool {
+    match (*a, *b) {
+        (ObjectRef::Link(a), ObjectRef::Link(b)) => a.same(b, compare),
+        (ObjectRef::Address(a), ObjectRef::Address(b)) => a.same(b, compare),
+        (ObjectRef::Route(a), ObjectRef::Route(b)) => a.same(b, compare),
+        (ObjectRef::Neighbour(a), ObjectRef::Neighbour(b)) => a.same(b, compare),
+        (ObjectRef::Rule(a), ObjectRef::Rule(b)) => a.same(b, compare),
+        (ObjectRef::NextHop(a), ObjectRef::NextHop(b)) => a.same(b, compare),
+        (ObjectRef::NsId(a), ObjectRef::NsId(b)) => a.same(b, compare),
+        _ => false,
+    }
+}
+
+/// Hashes of keys, different in each mirror: nobody can make keys that collide.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hashes(RandomState);
+
+impl Hashes {
+    fn of(&self, value: impl Hash) -> u32 {
+        // The upper half is as good as the lower.
+        self.0.hash_one(value) as u32
+    }
+
+    /// Of an object's key.
+    pub(super) fn object(&self, object: &ObjectRef<'_>) -> u32 {
+        match object {
+            ObjectRef::Link(link) => self.link(link.index()),
+            ObjectRef::Route(route) => match route.destination() {
+                Some(destination) => {
+                    self.prefix(route.table(), destination.network(), destination.prefix_len())
+                }
+                None => self.of((route.family(), route.table())),
+            },
+            ObjectRef::Address(address) => self.of((address.index(), address.local())),
+            ObjectRef::Neighbour(neighbour) => {
+                let lladdr = neighbour.is_fdb().then(|| neighbour.lladdr()).flatten();
+                let lladdr = lladdr.as_ref().map(|address| address.as_bytes().to_vec());
+                self.of((neighbour.index(), neighbour.dst(), lladdr))
+            }
+            ObjectRef::NextHop(next_hop) => self.next_hop(next_hop.id()),
+            ObjectRef::NsId(nsid) => self.of(nsid.nsid()),
+            other => self.of(Key::of(other).as_str()),
+        }
+    }
+
+    pub(super) fn link(&self, index: u32) -> u32 {
+        self.of(index)
+    }
+
+    pub(super) fn name(&self, name: &[u8]) -> u32 {
+        self.of(name)
+    }
+
+    pub(super) fn next_hop(&self, id: u32) -> u32 {
+        self.of(id)
+    }
+
+    /// Of the routes of a table to a prefix; `network` has no host bits.
+    pub(super) fn prefix(&self, table: u32, network: IpAddr, length: u8) -> u32 {
+        let mut hasher = self.0.build_hasher();
+        match network {
+            IpAddr::V4(address) => hasher.write_u32(address.to_bits()),
+            IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
+        }
+        hasher.write_u64(u64::from(table) << 8 | u64::from(length));
+        hasher.finish() as u32
+    }
+}
+
+/// Whether two objects of a kind are one, perhaps changed.
+pub(super) fn is_same(a: &ObjectRef<'_>, b: &ObjectRef<'_>) -> bool {
+    match (a, b) {
+        (ObjectRef::Link(a), ObjectRef::Link(b)) => a.index() == b.index(),
+        (ObjectRef::Address(a), ObjectRef::Address(b)) => is_same_address(a, b),
+        (ObjectRef::Route(a), ObjectRef::Route(b)) => is_same_place(a, b) && is_same_route(a, b),
+        (ObjectRef::Neighbour(a), ObjectRef::Neighbour(b)) => is_same_neighbour(a, b),
+        (ObjectRef::NextHop(a), ObjectRef::NextHop(b)) => a.id() == b.id(),
+        (ObjectRef::NsId(a), ObjectRef::NsId(b)) => a.nsid() == b.nsid(),
+        (a, b) => a.kind() == b.kind() && Key::of(a) == Key::of(b),
+    }
+}
+
+fn is_same_address(a: &AddressRef<'_>, b: &AddressRef<'_>) -> bool {
+    let plain = |x: &AddressRef<'_>| {
+        let peer = x.peer().map(|peer| peer.addr());
+        (x.index(), x.family(), x.local(), x.prefix_len(), peer)
+    };
+    plain(a) == plain(b) && (a.local().is_some() || Key::of(a) == Key::of(b))
+}
+
+fn is_same_neighbour(a: &NeighbourRef<'_>, b: &NeighbourRef<'_>) -> bool {
+    if a.is_fdb() || b.is_fdb() {
+        return a.is_fdb() == b.is_fdb() && Key::of(a) == Key::of(b);
+    }
+    let plain = |x: &NeighbourRef<'_>| (x.index(), x.family(), x.dst(), x.is_proxy());
+    plain(a) == plain(b)
+}
+
+/// Whether two routes are alternatives of each other: where one may replace the other.
+pub(super) fn is_same_place(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
+    a.family() == b.family()
+        && a.table() == b.table()
+        && a.destination() == b.destination()
+        && a.label() == b.label()
+        && a.tos() == b.tos()
+        && a.priority().unwrap_or_default() == b.priority().unwrap_or_default()
+        && a.source() == b.source()
+}
+
+/// Whether two routes of one place are one.
+fn is_same_route(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
+    if a.nhid().is_some() || b.nhid().is_some() {
+        return a.nhid() == b.nhid() && a.route_type() == b.route_type();
+    }
+    if a.family() == family::INET6 {
+        return has_same_hops(a, b);
+    }
+    let wants = |x: &RouteRef<'_>| {
+        (x.route_type(), x.scope(), x.protocol(), x.prefsrc(), x.oif(), x.gateway(), x.flow())
+    };
+    wants(a) == wants(b) && has_same_hops(a, b) && is_rarely_different(a, b)
+}
+
+/// Whether two IPv4 routes want the same of what is seldom wanted.
+fn is_rarely_different(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
+    let metrics = |x: &RouteRef<'_>| x.metrics().map(|metrics| metrics.as_bytes().to_vec());
+    let encap = |x: &RouteRef<'_>| x.encap().map(|encap| (encap.encap_type, encap.attributes.to_vec()));
+    metrics(a) == metrics(b) && encap(a) == encap(b)
+}
+
+fn has_same_hops(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
+    if (a.oif(), a.gateway()) != (b.oif(), b.gateway()) {
+        return false;
+    }
+    let hops = |x: &RouteRef<'_>| {
+        let mut hops: Vec<_> =
+            x.hops().map(|hop| (hop.ifindex, hop.gateway(), hop.hops, hop.flow())).collect();
+        hops.sort_unstable();
+        hops
+    };
+    let (a, b) = (hops(a), hops(b));
+    a == b
+}
+
+/// Whether every hop of `part` is one of `whole`, which has more.
+pub(super) fn is_part_of(part: &RouteRef<'_>, whole: &RouteRef<'_>) -> bool {
+    let all: Vec<_> = whole.hops().map(|hop| (hop.ifindex, hop.gateway())).collect();
+    let mut mine: Vec<_> = part.hops().map(|hop| (hop.ifindex, hop.gateway())).collect();
+    if let (true, Some(oif)) = (mine.is_empty(), part.oif()) {
+        mine.push((oif, part.gateway()));
+    }
+    !mine.is_empty() && mine.len() < all.len() && mine.iter().all(|hop| all.contains(hop))
+}
+
+/// Whether a route leads over a link itself, not by way of a next hop object.
+pub(super) fn leads_over(route: &RouteRef<'_>, index: u32) -> bool {
+    route.oif() == Some(index) || route.hops().any(|hop| hop.ifindex == index)
+}

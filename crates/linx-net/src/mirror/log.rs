@@ -1,0 +1,75 @@
+//! The notices of a mirror, the newest of them, for its watches. No I/O.
+//!
+//! There is one log, whatever the number of watches; each of them has a place in it. It is bounded: a watch whose place
+//! has been dropped is told that it lagged, and goes on from the state of now. So a slow watch costs nothing but the log,
+//! and the others do not notice it.
+
+use std::collections::VecDeque;
+
+use super::delta::Notice;
+
+/// Notices that are held at most.
+const ENTRIES: usize = 32_768;
+/// Bytes that they take at most, about; a single notice may be larger.
+const BYTES: usize = 16 << 20;
+
+/// The newest notices.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<(Notice, u32)>,
+    /// The place of the first of them.
+    first: u64,
+    bytes: usize,
+}
+
+impl Log {
+    /// The place behind the last.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(super) fn push(&mut self, notice: Notice) {
+        let bytes = notice.heap_bytes();
+        self.bytes += bytes;
+        self.entries.push_back((notice, u32::try_from(bytes).unwrap_or(u32::MAX)));
+        while self.entries.len() > ENTRIES || self.bytes > BYTES && self.entries.len() > 1 {
+            if let Some((_, bytes)) = self.entries.pop_front() {
+                self.bytes = self.bytes.saturating_sub(bytes as usize);
+                self.first += 1;
+            }
+        }
+    }
+
+    /// The notice at a place; `None`: none yet.
+    ///
+    /// # Errors
+    /// It is not held any more.
+    pub(super) fn at(&self, place: u64) -> Result<Option<&Notice>, Lag> {
+        let at = place.checked_sub(self.first).ok_or(Lag)?;
+        Ok(usize::try_from(at).ok().and_then(|at| self.entries.get(at)).map(|entry| &entry.0))
+    }
+
+    /// The notices from a place on, the newest first.
+    pub(super) fn back_to(&self, place: u64) -> impl Iterator<Item = &Notice> {
+        let newer = usize::try_from(self.end().saturating_sub(place)).unwrap_or(usize::MAX);
+        self.entries.iter().rev().take(newer).map(|entry| &entry.0)
+    }
+
+    /// The place behind the notice that led to a revision; `None` where it is not held any more.
+    pub(super) fn behind(&self, revision: u64, now: u64) -> Option<u64> {
+        if revision == now {
+            return Some(self.end());
+        }
+        let of = |notice: &Notice| notice.revision();
+        let at = self.entries.iter().position(|entry| of(&entry.0) == revision.checked_add(1))?;
+        Some(self.first + at as u64)
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A place that is not held any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lag;

@@ -1,0 +1,694 @@
+//! Readings: what is to be read again, when, and what follows from it. No I/O, no clock.
+//!
+//! A reading is a dump between two looks at the sockets: the driver feeds all that has been announced, dumps, and takes
+//! what was announced meanwhile. Then
+//!
+//! 1. what differs from the state is published as deltas, but not of objects about which something was announced
+//!    meanwhile: their announcements say better what they are, and who did it;
+//! 2. these announcements are fed;
+//! 3. objects of the second sort that are now not as they were read are read again, until nothing is announced meanwhile.
+//!
+//! What is missing from a dump that the kernel tore in silence (rules, neighbours; KERNEL.md 3.5), or said to have torn,
+//! or cut short, is not taken to be gone: it is read again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use linx_wire::Kind;
+use linx_wire::addr::family;
+use linx_wire::header::Messages;
+use linx_wire::route::{LinkView, NeighbourView, ObjectRef, Operation, RouteView, RuleAction, RuleView};
+
+use super::core::{Core, Lane};
+use super::delta::{Cause, Trigger, Why};
+use super::identity::{self, Hashes};
+use super::implied::{self, Fact, Reach, Scope};
+use super::options::Options;
+use super::state::KINDS;
+use super::table::{Place, Table};
+use crate::key::Key;
+
+/// Pause before something is read again that did not hold still; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// Longest pause: how old the state may get while a storm lasts, beside the time that a reading takes.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A loss so long after the last begins with the first pause again.
+const CALM: Duration = Duration::from_secs(10);
+/// Readings of a kind take at most one part in so many of the time.
+const SHARE: u32 = 4;
+/// Least time between the readings of one kind.
+const GAP: Duration = Duration::from_millis(2);
+/// Readings of routes by link that wait; if there are more, all routes are read.
+const MOST_BY_LINK: usize = 8;
+/// Reasons that a reading remembers.
+const MOST_REASONS: usize = 64;
+/// Attempts after which the first state is taken as it is; what is uncertain is read again later.
+const FIRST_ATTEMPTS: u32 = 6;
+
+/// Why something is read again, and what that can account for.
+#[derive(Clone, Debug)]
+pub(super) struct Reason {
+    cause: Cause,
+    reach: Reach,
+    trigger: Option<Trigger>,
+}
+
+/// Something to read again.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) scope: Scope,
+    reasons: Vec<Reason>,
+    /// The lanes whose loss it repairs, as bits.
+    doubts: u8,
+    due: Instant,
+    attempts: u32,
+}
+
+impl Task {
+    /// Whether something that was announced may not have been carried out yet.
+    pub(super) fn needs_fence(&self) -> bool {
+        self.reasons.iter().any(|reason| reason.cause == Cause::Implied)
+    }
+
+    fn is_only(&self, cause: Cause) -> bool {
+        self.reasons.iter().all(|reason| reason.cause == cause)
+    }
+}
+
+/// How readings of a kind went.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    ended: Instant,
+    cost: Duration,
+}
+
+/// How losses of a lane followed each other.
+#[derive(Clone, Copy, Debug)]
+struct Losses {
+    last: Instant,
+    pause: Duration,
+}
+
+/// What is to be read again.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    list: Vec<Task>,
+    /// The doubts that the reading which is under way repairs.
+    running: u8,
+    /// Links that are gone, and what is on them with them.
+    sweeps: Vec<(u32, Option<u64>)>,
+    /// Rules of which there is more than one to the letter.
+    twice: HashSet<Key>,
+    paces: HashMap<Kind, Pace>,
+    losses: HashMap<Lane, Losses>,
+    pub(super) audit_due: Option<Instant>,
+    audit_cost: Duration,
+    audits: u32,
+}
+
+impl Tasks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds what is to be read; what is read anyway is not read twice for it.
+    pub(super) fn add(
+        &mut self,
+        scope: Scope,
+        cause: Cause,
+        reach: Reach,
+        trigger: Option<Trigger>,
+        doubts: u8,
+        now: Instant,
+    ) {
+        let mut task = Task {
+            scope,
+            reasons: vec![Reason { cause, reach, trigger }],
+            doubts,
+            due: self.earliest(scope.kind, doubts, now),
+            attempts: 0,
+        };
+        self.merge(&mut task);
+        let by_link = |task: &&Task| task.scope.kind == Kind::Route && task.scope.index.is_some();
+        if self.list.iter().filter(by_link).count() >= MOST_BY_LINK && by_link(&&task) {
+            task.scope = Scope::all(Kind::Route);
+            self.merge(&mut task);
+        }
+        self.list.push(task);
+    }
+
+    /// Takes in all tasks that this one covers, and those that cover it.
+    fn merge(&mut self, task: &mut Task) {
+        let mut at = 0;
+        while let Some(other) = self.list.get(at) {
+            if !task.scope.covers(&other.scope) && !other.scope.covers(&task.scope) {
+                at += 1;
+                continue;
+            }
+            let other = self.list.swap_remove(at);
+            if other.scope.covers(&task.scope) {
+                task.scope = other.scope;
+            }
+            task.doubts |= other.doubts;
+            task.due = task.due.min(other.due);
+            task.attempts = task.attempts.max(other.attempts);
+            for reason in other.reasons {
+                let is_known = |known: &Reason| known.cause == reason.cause && known.reach == reason.reach;
+                if !task.reasons.iter().any(is_known) && task.reasons.len() < MOST_REASONS {
+                    task.reasons.push(reason);
+                }
+            }
+        }
+    }
+
+    /// When a kind may be read again.
+    fn earliest(&self, kind: Kind, doubts: u8, now: Instant) -> Instant {
+        let mut due = now;
+        if let Some(pace) = self.paces.get(&kind) {
+            due = due.max(pace.ended + (pace.cost * (SHARE - 1)).clamp(GAP, LONGEST_PAUSE));
+        }
+        for (lane, losses) in &self.losses {
+            if doubts & lane.bit() != 0 && losses.pause > FIRST_PAUSE {
+                due = due.max(losses.last + losses.pause);
+            }
+        }
+        due
+    }
+
+    /// Announcements of a lane were lost: after another loss shortly before, it takes longer until it is read again.
+    pub(super) fn lost(&mut self, lane: Lane, now: Instant) {
+        let losses = self.losses.entry(lane).or_insert(Losses { last: now, pause: FIRST_PAUSE / 2 });
+        let is_calm = now.saturating_duration_since(losses.last) > CALM;
+        losses.pause = if is_calm { FIRST_PAUSE } else { (losses.pause * 2).min(LONGEST_PAUSE) };
+        losses.last = now;
+        for task in &mut self.list {
+            if task.doubts & lane.bit() != 0 {
+                task.due = task.due.max(now + losses.pause);
+            }
+        }
+    }
+
+    pub(super) fn is_in_doubt(&self, bit: u8) -> bool {
+        (self.running | self.list.iter().fold(0, |bits, task| bits | task.doubts)) & bit != 0
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let due = self.list.iter().map(|task| task.due).min();
+        due.into_iter().chain(self.audit_due).min()
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Task> {
+        let rank = |task: &Task| KINDS.iter().position(|kind| *kind == task.scope.kind);
+        let due = self.list.iter().enumerate().filter(|(_, task)| task.due <= now);
+        let (at, _) = due.min_by_key(|(_, task)| (rank(task), task.due))?;
+        Some(self.list.swap_remove(at))
+    }
+
+    /// Notes that a rule is there twice, or takes the note back: whether it was.
+    pub(super) fn twice(&mut self, key: Key, is_twice: bool) -> bool {
+        if is_twice { self.twice.insert(key) } else { self.twice.remove(&key) }
+    }
+
+    /// A link is gone, which was told with this revision.
+    pub(super) fn sweep(&mut self, index: u32, revision: Option<u64>) {
+        self.sweeps.push((index, revision));
+    }
+
+    pub(super) fn is_to_be_swept(&self, index: u32) -> bool {
+        self.sweeps.iter().any(|(swept, _)| *swept == index)
+    }
+}
+
+/// What a reading has found so far.
+pub(super) struct Reading {
+    pub(super) task: Task,
+    fresh: Table,
+    hashes: Hashes,
+    begun: Instant,
+    /// What is missing from it may be there.
+    pub(super) is_partial: bool,
+    /// It is to be read again for that.
+    pub(super) is_torn: bool,
+}
+
+impl Reading {
+    /// Takes an object that was dumped.
+    #[inline]
+    pub(super) fn take(&mut self, object: &ObjectRef<'_>, payload: &[u8], options: &Options) {
+        let is_wanted = options.wants(object) || object.kind() == Kind::Link;
+        if !is_wanted || !self.task.scope.holds(object) {
+            return;
+        }
+        let (kind, hash) = (object.kind(), self.hashes.object(object));
+        let same = self.fresh.of(hash).position(|record| {
+            identity::borrowed(kind, record.bytes).is_some_and(|known| identity::is_same(&known, object))
+        });
+        match same {
+            None => self.fresh.insert(hash, 0, payload, Place::Last),
+            Some(nth) => _ = self.fresh.replace(hash, nth, 0, payload),
+        }
+    }
+
+    fn find(&self, hash: u32, object: &ObjectRef<'_>) -> Option<&[u8]> {
+        let kind = object.kind();
+        self.fresh.of(hash).map(|record| record.bytes).find(|payload| {
+            identity::borrowed(kind, payload).is_some_and(|known| identity::is_same(&known, object))
+        })
+    }
+}
+
+/// A reading whose differences were published, until what was announced meanwhile is fed.
+pub(super) struct Concluded {
+    reading: Reading,
+    touched: HashSet<u32>,
+    is_unsettled: bool,
+}
+
+impl Core {
+    /// The next reading that is due; what need not be read any more is left out.
+    pub(super) fn next_reading(&mut self, now: Instant) -> Option<Reading> {
+        self.audit(now);
+        while let Some(mut task) = self.tasks.take_due(now) {
+            if !self.refine(&mut task) {
+                continue;
+            }
+            self.tasks.running = task.doubts;
+            self.stats.readings += 1;
+            return Some(Reading {
+                task,
+                fresh: Table::new(),
+                hashes: self.state.hashes.clone(),
+                begun: now,
+                is_partial: false,
+                is_torn: false,
+            });
+        }
+        None
+    }
+
+    /// Adds a comparison of everything when it is time.
+    fn audit(&mut self, now: Instant) {
+        let Some(interval) = self.options.audit.filter(|_| self.synced) else { return };
+        let Some(due) = self.tasks.audit_due else {
+            self.tasks.audit_due = Some(now + jittered(interval, self.state.netns));
+            return;
+        };
+        let is_running =
+            self.tasks.list.iter().any(|task| task.reasons.iter().any(|reason| reason.cause == Cause::Audit));
+        if due > now || is_running {
+            return;
+        }
+        self.audit_now(now);
+        // At most one part in a hundred of the time.
+        let interval = interval.max(self.tasks.audit_cost * 100);
+        self.tasks.audit_cost = Duration::ZERO;
+        self.tasks.audits = self.tasks.audits.wrapping_add(1);
+        self.stats.audits += 1;
+        self.tasks.audit_due =
+            Some(now + jittered(interval, self.state.netns ^ u64::from(self.tasks.audits) << 32));
+    }
+
+    /// Compares everything now.
+    pub(super) fn audit_now(&mut self, now: Instant) {
+        for kind in self.options.held() {
+            self.tasks.add(Scope::all(kind), Cause::Audit, Reach::All, None, 0, now);
+        }
+    }
+
+    /// Narrows what is to be read to what may have changed; false when nothing can have.
+    fn refine(&self, task: &mut Task) -> bool {
+        if !task.is_only(Cause::Implied) {
+            if task.scope.index.is_some() {
+                // A resync or an event of a link reads what it says.
+                return true;
+            }
+            return true;
+        }
+        match task.scope.kind {
+            Kind::Route => self.refine_routes(task),
+            Kind::Rule => self
+                .state
+                .rules()
+                .iter()
+                .any(|rule| rule.action() == RuleAction::Goto || implied::has_device(&rule)),
+            Kind::NextHop => !self.state.nexthops.is_empty(),
+            Kind::Neighbour => {
+                let on =
+                    |index| self.state.neighbours().iter().any(|it| it.index() == index && it.is_proxy());
+                task.scope.index.is_none_or(on)
+            }
+            Kind::Link | Kind::Address => {
+                task.scope.index.is_none_or(|index| self.facts.contains_key(&index))
+            }
+            _ => true,
+        }
+    }
+
+    fn refine_routes(&self, task: &mut Task) -> bool {
+        let (mut indices, mut all, mut some) = (HashSet::new(), false, false);
+        for (hash, record) in self.state.routes.iter() {
+            let Some(object @ ObjectRef::Route(route)) = identity::borrowed(Kind::Route, record.bytes) else {
+                continue;
+            };
+            if !task.scope.is_of_family(route.family()) {
+                continue;
+            }
+            for reason in &task.reasons {
+                if !reason.reach.explains(&object, hash) {
+                    continue;
+                }
+                some = true;
+                match reason.reach {
+                    // Of a route by an object, a hop may go without leaving the others' link.
+                    _ if route.nhid().is_some() => all = true,
+                    Reach::Link(index) => _ = indices.insert(index),
+                    Reach::Address(index, _) if identity::leads_over(&route, index) => {
+                        _ = indices.insert(index);
+                    }
+                    _ => all = true,
+                }
+            }
+            if all {
+                break;
+            }
+        }
+        let is_gone = |index: &u32| !self.facts.contains_key(index);
+        let only = if indices.len() == 1 { indices.iter().next().copied() } else { None };
+        task.scope.index = only.filter(|index| !all && !is_gone(index));
+        some
+    }
+
+    /// The dump is over: publishes what it shows to be different, unless something was announced about it meanwhile
+    /// (`pending`, of all lanes).
+    pub(super) fn conclude(
+        &mut self,
+        mut reading: Reading,
+        pending: &[&[u8]],
+        time: SystemTime,
+        now: Instant,
+    ) -> Concluded {
+        let kind = reading.task.scope.kind;
+        let (touched, is_disturbed) = self.touched(kind, pending);
+        // The kernel does not say that it tore these.
+        let is_silently_torn = is_disturbed && matches!(kind, Kind::Rule | Kind::Neighbour);
+        reading.is_torn |= is_silently_torn;
+        let mut is_unsettled = reading.is_torn;
+        reading.is_partial |= reading.is_torn;
+        if kind == Kind::Link {
+            self.links_read(&reading, &touched, time, now);
+        }
+        if self.options.holds(kind) {
+            self.publish(&reading, &touched, time);
+        }
+        let cost = now.saturating_duration_since(reading.begun);
+        self.tasks.paces.insert(kind, Pace { ended: now, cost });
+        if reading.task.reasons.iter().any(|reason| reason.cause == Cause::Audit) {
+            self.tasks.audit_cost += cost;
+        }
+        is_unsettled &= reading.is_torn;
+        Concluded { reading, touched, is_unsettled }
+    }
+
+    /// What was announced meanwhile has been fed: whatever is not as it was read is read again.
+    pub(super) fn verify(&mut self, concluded: Concluded, time: SystemTime, now: Instant) {
+        let Concluded { reading, touched, mut is_unsettled } = concluded;
+        let kind = reading.task.scope.kind;
+        if self.options.holds(kind) {
+            is_unsettled |= touched.iter().any(|hash| !self.agrees(&reading, *hash));
+        }
+        self.tasks.running = 0;
+        if is_unsettled {
+            let Task { scope, reasons, doubts, attempts, .. } = reading.task;
+            let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE);
+            let attempts = attempts + 1;
+            let mut task = Task { scope, reasons, doubts, due: now + pause, attempts };
+            self.tasks.merge(&mut task);
+            self.tasks.list.push(task);
+        }
+        if !self.synced && self.tasks.list.iter().all(|task| task.attempts >= FIRST_ATTEMPTS) {
+            self.begin_to_tell();
+        }
+        self.settle(time, now);
+    }
+
+    /// The objects of a kind that announcements are about, and whether any of these came or went.
+    fn touched(&self, kind: Kind, pending: &[&[u8]]) -> (HashSet<u32>, bool) {
+        let (mut touched, mut is_disturbed) = (HashSet::new(), false);
+        let messages = pending.iter().flat_map(|bytes| Messages::new(bytes).map_while(Result::ok));
+        for message in messages {
+            let decoded = ObjectRef::decode(message.header.message_type, message.payload);
+            let Some((op, object)) = decoded.ok().flatten().filter(|(_, object)| object.kind() == kind)
+            else {
+                continue;
+            };
+            touched.insert(self.state.hashes.object(&object));
+            is_disturbed |= op == Operation::Del || self.state.find(&object).is_none();
+        }
+        (touched, is_disturbed)
+    }
+
+    /// Whether the objects of one hash are as they were read.
+    fn agrees(&self, reading: &Reading, hash: u32) -> bool {
+        let kind = reading.task.scope.kind;
+        let compare = self.compare(Cause::Event);
+        let held = self.state.table(kind).into_iter().flat_map(|table| table.of(hash));
+        let held: Vec<_> = held
+            .filter_map(|record| identity::borrowed(kind, record.bytes))
+            .filter(|object| reading.task.scope.holds(object))
+            .collect();
+        held.len() == reading.fresh.of(hash).count()
+            && held.iter().all(|object| {
+                let read = reading.find(hash, object).and_then(|payload| identity::borrowed(kind, payload));
+                read.is_some_and(|read| identity::is_equal(&read, object, compare))
+            })
+    }
+
+    /// A reading failed: it is tried again later.
+    pub(super) fn put_off(&mut self, reading: Reading, now: Instant) {
+        self.tasks.running = 0;
+        let Task { scope, reasons, doubts, attempts, .. } = reading.task;
+        let mut task = Task { scope, reasons, doubts, due: now + FIRST_PAUSE, attempts };
+        self.tasks.merge(&mut task);
+        self.tasks.list.push(task);
+    }
+
+    /// Why an object was found to be different.
+    fn why(&self, task: &Task, object: &ObjectRef<'_>, hash: u32, time: SystemTime) -> Why {
+        let rank = |reason: &&Reason| match reason.cause {
+            Cause::Implied => 0,
+            Cause::Event => 1,
+            Cause::Resync => 2,
+            _ => 3,
+        };
+        let explains = |reason: &&Reason| reason.reach.explains(object, hash);
+        match task.reasons.iter().filter(explains).min_by_key(rank) {
+            Some(reason) => Why { trigger: reason.trigger.clone(), ..Why::new(time, reason.cause) },
+            // Nothing accounts for it: it was wrong before.
+            None => Why::new(time, Cause::Audit),
+        }
+    }
+
+    fn publish(&mut self, reading: &Reading, touched: &HashSet<u32>, time: SystemTime) {
+        let kind = reading.task.scope.kind;
+        if kind == Kind::Route && self.state.routes.is_empty() && !self.synced && touched.is_empty() {
+            return self.state.adopt_routes(reading.fresh.clone());
+        }
+        // A snapshot costs nothing, and what is changed meanwhile does not disturb it.
+        let before = self.state.table(kind).cloned().unwrap_or_default();
+        let mut gone: Vec<(u32, Box<[u8]>)> = Vec::new();
+        if !reading.is_partial {
+            for (hash, record) in before.iter() {
+                let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
+                let is_missing = !touched.contains(&hash)
+                    && reading.task.scope.holds(&object)
+                    && reading.find(hash, &object).is_none();
+                if is_missing {
+                    gone.push((hash, record.bytes.into()));
+                }
+            }
+        }
+        let mut come: Vec<(u32, &[u8])> = Vec::new();
+        for (hash, record) in reading.fresh.iter().filter(|(hash, _)| !touched.contains(hash)) {
+            let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
+            match self.state.find_at(hash, &object) {
+                None => come.push((hash, record.bytes)),
+                Some((_, known)) if known.bytes == record.bytes => {}
+                Some((spot, _)) => {
+                    let why = self.why(&reading.task, &object, hash, time);
+                    self.put_at(Some(spot), hash, &object, record.bytes, &why);
+                }
+            }
+        }
+        self.replace_pairs(reading, &mut gone, &mut come, time);
+        for (hash, payload) in &gone {
+            let Some(object) = identity::borrowed(kind, payload) else { continue };
+            let why = self.why(&reading.task, &object, *hash, time);
+            self.remove(&object, &why);
+        }
+        for (hash, payload) in &come {
+            let Some(object) = identity::borrowed(kind, payload) else { continue };
+            let why = self.why(&reading.task, &object, *hash, time);
+            self.add(*hash, &object, payload, Place::Last, &why);
+        }
+        if kind == Kind::Route {
+            let changed: HashSet<u32> =
+                gone.iter().map(|(hash, _)| *hash).chain(come.iter().map(|(hash, _)| *hash)).collect();
+            changed.into_iter().for_each(|hash| self.restore_order(reading, hash));
+        }
+    }
+
+    /// A route that is gone and one that came in its place are one that changed.
+    fn replace_pairs(
+        &mut self,
+        reading: &Reading,
+        gone: &mut Vec<(u32, Box<[u8]>)>,
+        come: &mut Vec<(u32, &[u8])>,
+        time: SystemTime,
+    ) {
+        if reading.task.scope.kind != Kind::Route || gone.is_empty() {
+            return;
+        }
+        come.retain(|(hash, payload)| {
+            let Some(new) = identity::borrowed(Kind::Route, payload) else { return true };
+            let pair = gone.iter().position(|(other, old)| {
+                other == hash
+                    && match (identity::borrowed(Kind::Route, old), &new) {
+                        (Some(ObjectRef::Route(old)), ObjectRef::Route(new)) => {
+                            identity::is_same_place(&old, new)
+                        }
+                        _ => false,
+                    }
+            });
+            let Some(at) = pair else { return true };
+            let (_, old) = gone.swap_remove(at);
+            let Some(old) = identity::borrowed(Kind::Route, &old) else { return true };
+            let why = self.why(&reading.task, &new, *hash, time);
+            let spot = self.state.find_at(*hash, &old).map(|(spot, _)| spot);
+            self.put_at(spot, *hash, &new, payload, &why);
+            false
+        });
+    }
+
+    /// Routes with equal keys are held in the kernel's order.
+    fn restore_order(&mut self, reading: &Reading, hash: u32) {
+        let is_whole = reading.task.scope.index.is_none();
+        let (held, read) = (self.state.routes.of(hash), reading.fresh.of(hash));
+        if !is_whole
+            || held.clone().count() < 2
+            || held.map(|it| it.bytes).eq(read.clone().map(|it| it.bytes))
+        {
+            return;
+        }
+        if self.state.routes.of(hash).count() != read.clone().count() {
+            return;
+        }
+        let all: Vec<Box<[u8]>> = read.map(|record| record.bytes.into()).collect();
+        for (nth, payload) in all.iter().enumerate() {
+            self.state.routes.replace(hash, nth, 0, payload);
+        }
+    }
+
+    /// Links were read: what is known of each, for what follows from it.
+    fn links_read(&mut self, reading: &Reading, touched: &HashSet<u32>, time: SystemTime, now: Instant) {
+        let fresh = reading.fresh.clone();
+        let mut seen = HashSet::new();
+        for (hash, record) in fresh.iter() {
+            let Some(ObjectRef::Link(link)) = identity::borrowed(Kind::Link, record.bytes) else { continue };
+            seen.insert(link.index());
+            if touched.contains(&hash) && self.facts.contains_key(&link.index()) {
+                continue;
+            }
+            self.name_link(&link);
+            let (before, after) = (self.facts.get(&link.index()).cloned(), Fact::of(&link));
+            if before.as_ref() != Some(&after) {
+                let before = before.filter(|_| self.synced);
+                if before.is_some() || self.synced {
+                    self.follow_link(link.index(), before.as_ref(), Some(after), now);
+                } else {
+                    self.facts.insert(link.index(), after);
+                }
+            }
+        }
+        if reading.is_partial {
+            return;
+        }
+        let gone: Vec<u32> = self
+            .facts
+            .keys()
+            .copied()
+            .filter(|index| {
+                !seen.contains(index)
+                    && reading.task.scope.index.is_none_or(|only| only == *index)
+                    && !touched.contains(&self.state.hashes.link(*index))
+            })
+            .collect();
+        for index in gone {
+            let before = self.facts.get(&index).cloned();
+            self.tasks.sweep(index, None);
+            self.follow_link(index, before.as_ref(), None, now);
+        }
+        self.sweep(time, now);
+    }
+
+    /// Takes away what was on links that are gone (DELLINK comes after the kernel has done it).
+    pub(super) fn sweep(&mut self, time: SystemTime, now: Instant) {
+        for (index, revision) in std::mem::take(&mut self.tasks.sweeps) {
+            if !self.options.implied {
+                continue;
+            }
+            let name = self
+                .state
+                .words
+                .links
+                .get(index)
+                .map_or_else(|| format!("link {index}"), |link| link.name().to_string());
+            let trigger = Trigger { revision, what: Arc::from(format!("{name} removed")) };
+            let why = Why { trigger: Some(trigger), ..Why::new(time, Cause::Implied) };
+            for kind in [Kind::Address, Kind::Neighbour, Kind::Route] {
+                let mut gone: Vec<Box<[u8]>> = Vec::new();
+                let mut in_part = Vec::new();
+                for (hash, record) in self.state.table(kind).into_iter().flat_map(Table::iter) {
+                    match identity::borrowed(kind, record.bytes) {
+                        Some(ObjectRef::Route(route)) if identity::leads_over(&route, index) => {
+                            // Of an IPv6 set the other hops stay; of a group, too. IPv4 has no mercy.
+                            let is_whole = route.family() == family::INET || route.hops().next().is_none();
+                            if route.nhid().is_none() && is_whole {
+                                gone.push(record.bytes.into());
+                            } else {
+                                in_part.push((route.family(), hash));
+                            }
+                        }
+                        Some(object) if object.kind() != Kind::Route && object.ifindex() == Some(index) => {
+                            gone.push(record.bytes.into());
+                        }
+                        _ => {}
+                    }
+                }
+                for payload in gone {
+                    if let Some(object) = identity::borrowed(kind, &payload) {
+                        self.remove(&object, &why);
+                    }
+                }
+                for (family, hash) in in_part {
+                    let scope = Scope::all(Kind::Route).family(family);
+                    let (reach, trigger) = (Reach::Hash(hash), why.trigger.clone());
+                    self.tasks.add(scope, Cause::Implied, reach, trigger, 0, now);
+                }
+            }
+        }
+    }
+}
+
+impl Scope {
+    fn is_of_family(&self, number: u8) -> bool {
+        self.family == family::UNSPEC || self.family == number
+    }
+}
+
+/// An interval, up to a tenth longer or shorter, so that many mirrors do not compare at once.
+fn jittered(interval: Duration, seed: u64) -> Duration {
+    // Any spread does: the multiplier is that of a linear congruential generator.
+    let spread = (seed.wrapping_mul(6_364_136_223_846_793_005) >> 33) % 200;
+    interval.mul_f64(0.9 + spread as f64 / 1000.0)
+}

@@ -1,0 +1,269 @@
+//! Reading a mirror's changes.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use linx_sys::Wake;
+
+use super::delta::{Notice, Synced};
+use super::drive::{Guarded, Shared};
+use super::state::State;
+use crate::error::{Error, Result};
+use crate::request::after;
+
+/// A mirror's changes, from a state on: every one of them, in order, or [`Notice::Lagged`].
+///
+/// A watch that is not read costs nothing: the newest changes are held once for all watches (32,768 of them, 16 MiB at
+/// most), and a watch that is further behind is told so.
+///
+/// ```
+/// use linx::{Mirror, Netns, Notice};
+///
+/// let mirror = Mirror::builder(&Netns::host()?).links().start()?;
+/// let mut watch = mirror.watch();
+/// println!("{} links", watch.state().links().len());
+/// while let Some(notice) = watch.try_next()? {
+///     match notice {
+///         Notice::Delta(delta) => println!("{delta}"),
+///         Notice::Lagged => println!("begin again with watch.state()"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), linx::Error>(())
+/// ```
+pub struct Watch {
+    shared: Arc<Shared>,
+    place: u64,
+    /// The first notice was told.
+    begun: bool,
+    bell: OnceLock<Wake>,
+}
+
+impl Watch {
+    pub(super) fn new(shared: Arc<Shared>, place: u64, begun: bool) -> Self {
+        Self { shared, place, begun, bell: OnceLock::new() }
+    }
+
+    /// Waits for the next notice.
+    ///
+    /// # Errors
+    /// `NamespaceGone` when the namespace is gone, `Unsubscribed` when the mirror is, and what else ended it; all that it
+    /// told before has been returned then.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Notice> {
+        loop {
+            if let Some(notice) = self.next_within(None)? {
+                return Ok(notice);
+            }
+        }
+    }
+
+    /// Waits for the next notice, at most so long; `None` when nothing came.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<Notice>> {
+        self.next_within(Some(timeout))
+    }
+
+    /// The next notice if there is one now.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn try_next(&mut self) -> Result<Option<Notice>> {
+        self.next_within(Some(Duration::ZERO))
+    }
+
+    fn next_within(&mut self, timeout: Option<Duration>) -> Result<Option<Notice>> {
+        let end = timeout.map(|timeout| after(Instant::now(), timeout));
+        let shared = Arc::clone(&self.shared);
+        let mut guarded = shared.lock();
+        loop {
+            if let Some(notice) = self.take(&guarded) {
+                return Ok(Some(notice));
+            }
+            if let Some(error) = guarded.ended() {
+                return Err(error);
+            }
+            if let Some(bell) = self.bell.get() {
+                // Under the lock: what is told next rings it again.
+                bell.clear();
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(None);
+            }
+            guarded = shared.wait(guarded, left);
+        }
+    }
+
+    fn take(&mut self, guarded: &Guarded) -> Option<Notice> {
+        let core = &guarded.core;
+        if !self.begun {
+            self.begun = true;
+            let state = &core.state;
+            return Some(Notice::Synced(Synced {
+                revision: self.revision(guarded),
+                kinds: Arc::clone(&state.kinds),
+                generation: state.generation(),
+                time: guarded.synced,
+            }));
+        }
+        match core.log.at(self.place) {
+            Ok(notice) => {
+                let notice = notice?.clone();
+                self.place += 1;
+                Some(notice)
+            }
+            Err(_) => {
+                self.place = core.log.end();
+                Some(Notice::Lagged)
+            }
+        }
+    }
+
+    /// The revision of the state at this place.
+    fn revision(&self, guarded: &Guarded) -> u64 {
+        let core = &guarded.core;
+        let newer = core.log.back_to(self.place).filter_map(Notice::revision);
+        newer.last().map_or(core.state.revision, |revision| revision.saturating_sub(1))
+    }
+
+    /// The state right after the notice that was returned last; before the first one, the state that the watch begins
+    /// with. Where that is not held any more, because [`Notice::Lagged`] comes next, the newest.
+    ///
+    /// It costs as much as the watch is behind: changes not read yet are taken back from the newest state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let guarded = self.shared.lock();
+        let mut state = guarded.core.state.clone();
+        if guarded.core.log.at(self.place).is_err() {
+            return state;
+        }
+        let newer: Vec<Notice> = guarded.core.log.back_to(self.place).cloned().collect();
+        drop(guarded);
+        newer.iter().for_each(|notice| state.undo(notice));
+        state
+    }
+
+    /// A descriptor that is readable while something is to be read, for an event loop. It is made when it is first asked
+    /// for.
+    ///
+    /// # Errors
+    /// `Io` on EMFILE.
+    pub fn descriptor(&self) -> Result<BorrowedFd<'_>> {
+        if self.bell.get().is_none() {
+            let bell = Wake::new().map_err(|error| Error::system("watch", error))?;
+            // It rings once, so that what is there already is seen.
+            bell.wake();
+            let mut guarded = self.shared.lock();
+            guarded.bells.push(bell.clone());
+            // Nobody else has this watch.
+            let _ = self.bell.set(bell);
+        }
+        self.bell.get().map(AsFd::as_fd).ok_or_else(|| {
+            let gone = linx_sys::Error::io("open an eventfd", &std::io::Error::other("none"));
+            Error::system("watch", gone)
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(bell) = self.bell.get() {
+            let own = std::os::fd::AsRawFd::as_raw_fd(&bell.as_fd());
+            let is_other = |bell: &Wake| std::os::fd::AsRawFd::as_raw_fd(&bell.as_fd()) != own;
+            self.shared.lock().bells.retain(is_other);
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// Watches as streams, under tokio.
+#[cfg(feature = "tokio")]
+mod stream {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use futures_core::Stream;
+    use linx_sys::AsyncReady;
+
+    use super::{Notice, Result, Watch};
+    use crate::error::{Error, ErrorKind};
+
+    /// A watch's notices, one after the other. It ends when the mirror does, and after an error.
+    #[derive(Debug)]
+    #[must_use = "a stream does nothing unless it is polled"]
+    pub struct Changes {
+        ready: AsyncReady,
+        watch: Watch,
+        ended: bool,
+    }
+
+    impl Watch {
+        /// The watch as a `Stream` (feature `tokio`).
+        ///
+        /// # Errors
+        /// `Unsupported` outside a runtime, `Io` on EMFILE.
+        ///
+        /// # Panics
+        /// tokio panics when the runtime was built without I/O.
+        pub fn into_stream(self) -> Result<Changes> {
+            let descriptor = self.descriptor()?;
+            let ready = AsyncReady::new(descriptor).map_err(|error| Error::system("watch", error))?;
+            Ok(Changes { ready, watch: self, ended: false })
+        }
+    }
+
+    impl Changes {
+        /// The watch, for its [`state`](Watch::state).
+        #[must_use]
+        pub fn watch(&self) -> &Watch {
+            &self.watch
+        }
+    }
+
+    // Nothing in it is pinned.
+    impl Unpin for Changes {}
+
+    impl Stream for Changes {
+        type Item = Result<Notice>;
+
+        fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let this = self.get_mut();
+            if this.ended {
+                return Poll::Ready(None);
+            }
+            // Changes that are there already must not starve other tasks.
+            let budget = ready!(tokio::task::coop::poll_proceed(cx));
+            loop {
+                match this.watch.try_next() {
+                    Ok(Some(notice)) => {
+                        budget.made_progress();
+                        return Poll::Ready(Some(Ok(notice)));
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        this.ended = true;
+                        let is_over = error.kind == ErrorKind::Unsubscribed;
+                        return Poll::Ready((!is_over).then_some(Err(error)));
+                    }
+                }
+                if let Err(error) = ready!(this.ready.poll_readable(cx)) {
+                    this.ended = true;
+                    return Poll::Ready(Some(Err(Error::system("watch", error))));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+pub use stream::Changes;
