@@ -16,6 +16,7 @@ mod namespace;
 mod nft;
 mod probe;
 mod raw;
+mod silent;
 mod storm;
 mod zoo;
 
@@ -25,6 +26,7 @@ pub use namespace::{Namespace, run};
 pub use nft::{NFT_SCENES, Nft, NftScene, nft_entities, nft_made};
 pub use probe::{Probe, is_root};
 pub use raw::Raw;
+pub use silent::{SilentScene, Stage, Teller};
 pub use storm::{Step, Storm};
 pub use zoo::Zoo;
 
