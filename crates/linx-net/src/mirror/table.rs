@@ -1,35 +1,35 @@
 //! Records by hash, packed: what a mirror keeps its objects in.
 //!
-//! A trie on the hash's bits, the highest first, 4 ways a level; its leaves are *pages*, runs of records by hash. A
+//! A trie on the hash's bits, the highest first, 4 ways a level; its leaves are *pages* of some dozens of records. A
 //! clone is a snapshot: it shares everything, and the next change of either copies the way down and one page (`Arc`).
 //! Nothing here knows what a record is: keys are compared by the caller, and no hash is taken.
 //!
 //! Bounds: a page is split past [`PAGE_WORDS`] or [`PAGE_RECORDS`] unless all its records have one hash, which is what
-//! ends the splitting, after sixteen levels at most, whatever the hashes are; records of *one* hash are searched and moved
-//! as a whole. What is removed gives its memory back: pages shrink, and those of a branch that fit in half of one become
-//! one. No panics, no I/O, no clock.
+//! ends the splitting, after sixteen levels at most, whatever the hashes are; records of *one* hash are searched and
+//! moved as a whole. What is removed gives its memory back: pages shrink, and those of a branch that fit in half of one
+//! become one. No panics, no I/O, no clock.
 //!
-//! A million records of 52 bytes: 71 MB, 80 MB resident with glibc's allocator. In nanoseconds, where one read of memory
-//! that is not cached takes 180 (a `HashMap` of boxes: 200 to insert, 180 to look up): insert 400 to 600, lookup 230 to
-//! 310, replace 600, remove 400 to 500 (`test: measured`).
+//! A million records of 52 bytes: 68 MB, 78 MB resident with glibc's allocator. Each at random, in nanoseconds, on a busy
+//! machine where one read of memory that is not cached takes 190 to 240: insert 430 to 540, lookup 340 to 440, replace
+//! 760 to 960, remove 430 to 900, iterate 45; insert and remove with a clone of each state 590 to 700. A `HashMap` of
+//! boxes there: insert 170 to 300, lookup 170 to 240 (`test: measured`).
 
 use std::mem::size_of;
 use std::sync::Arc;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::IntoBytes;
 
 /// Bits of the hash a branch looks at, and its children.
 const BITS: u32 = 2;
 const WAYS: usize = 1 << BITS;
-/// Most of a page that holds more than one hash: 4 KiB, so that a change copies little.
-const PAGE_WORDS: usize = 1024;
+/// Most of a page that holds more than one hash: 6 KiB, so that a change copies little.
+const PAGE_WORDS: usize = 1536;
 /// And its most records: those before it are passed over to find one.
-const PAGE_RECORDS: usize = 64;
-/// Pages take room in steps of 256 bytes as the allocator sees them: most changes are in place, little is left over.
-const STEP_WORDS: usize = 64;
+const PAGE_RECORDS: usize = 96;
+/// Pages take room in steps of 640 bytes as the allocator sees them: most additions are in place, little is left over.
+const STEP_WORDS: usize = 160;
 /// Of each step, what the counters of `Arc` and the allocator take of the first: 24 bytes.
 const COUNTER_WORDS: usize = 6;
-const HEAD_WORDS: usize = size_of::<Head>() / size_of::<u32>();
 
 /// Records by hash: cheap to clone, a clone is an immutable snapshot (copy on write).
 #[derive(Clone, Default)]
@@ -68,12 +68,12 @@ impl Table {
     /// Records of this hash, in their order. (Different keys may share a hash: the caller compares.)
     pub(crate) fn of(&self, hash: u32) -> impl Iterator<Item = Record<'_>> + Clone {
         let records = self.root.page(hash).from(hash);
-        records.take_while(move |(other, _)| *other == hash).map(|(_, record)| record)
+        records.filter(move |(other, _)| *other == hash).map(|(_, record)| record)
     }
 
     /// Adds a record. (Past 4 GiB its bytes are cut: no message of the kernel is as long.)
     pub(crate) fn insert(&mut self, hash: u32, stamp: u32, bytes: &[u8], place: Place) {
-        self.root.edit(u32::BITS, hash, Edit::Insert(place, stamp, bytes));
+        self.root.edit(u32::BITS, hash, Edit::Insert(place, Record::new(stamp, bytes)));
         self.len += 1;
     }
 
@@ -81,7 +81,7 @@ impl Table {
     pub(crate) fn replace(&mut self, hash: u32, nth: usize, stamp: u32, bytes: &[u8]) -> bool {
         let found = self.of(hash).nth(nth).is_some();
         if found {
-            self.root.edit(u32::BITS, hash, Edit::Replace(nth, stamp, bytes));
+            self.root.edit(u32::BITS, hash, Edit::Replace(nth, Record::new(stamp, bytes)));
         }
         found
     }
@@ -98,7 +98,7 @@ impl Table {
 
     /// All records with their hashes, by hash; those of one hash in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Record<'_>)> {
-        Pages { ahead: vec![std::slice::from_ref(&self.root).iter()] }.flat_map(Page::records)
+        Pages { ahead: vec![std::slice::from_ref(&self.root).iter()] }.flat_map(Page::by_hash)
     }
 
     /// Bytes of memory it takes, about, those that snapshots share included. Walks the pages.
@@ -110,8 +110,8 @@ impl Table {
 /// A change of the records of one hash. The numbers are those of the records that are there, and are known to exist.
 #[derive(Clone, Copy)]
 enum Edit<'a> {
-    Insert(Place, u32, &'a [u8]),
-    Replace(usize, u32, &'a [u8]),
+    Insert(Place, Record<'a>),
+    Replace(usize, Record<'a>),
     Remove(usize),
 }
 
@@ -172,12 +172,9 @@ impl Node {
         if !page.is_long() {
             return;
         }
-        let (mut heads, mut bodies) = page.parts();
         let children = std::array::from_fn(|child| {
-            let (ours, others) = heads.split_at(heads.partition_point(|head| way(shift, head.hash) <= child));
-            let (bytes, rest) = bodies.split_at_checked(words(ours) * size_of::<u32>()).unwrap_or_default();
-            (heads, bodies) = (others, rest);
-            let mut node = Self::Page(Page::new(ours, bytes));
+            let mut node =
+                Self::Page(Page::new(page.records().filter(|(hash, _)| way(shift, *hash) == child)));
             node.split(shift.saturating_sub(BITS));
             node
         });
@@ -211,15 +208,15 @@ fn gathered(children: &[Node; WAYS]) -> Option<Page> {
         return Some(last.cloned().unwrap_or_default());
     }
     let pages = || Pages { ahead: vec![children.iter()] };
-    if room > PAGE_WORDS / 2 || pages().map(|page| page.parts().0.len()).sum::<usize>() > PAGE_RECORDS / 2 {
+    let all = |of: fn(&Page) -> usize| pages().map(of).sum::<usize>();
+    if room > PAGE_WORDS || all(Page::len) > PAGE_RECORDS / 2 || all(Page::used) > PAGE_WORDS / 2 {
         return None;
     }
-    let heads: Vec<Head> = pages().flat_map(|page| page.parts().0).copied().collect();
-    let bodies: Vec<u8> = pages().flat_map(|page| page.bodies()).copied().collect();
-    Some(Page::new(&heads, &bodies))
+    Some(Page::new(pages().flat_map(Page::records)))
 }
 
 /// The pages below some nodes.
+#[derive(Clone)]
 struct Pages<'a> {
     ahead: Vec<std::slice::Iter<'a, Node>>,
 }
@@ -238,140 +235,180 @@ impl<'a> Iterator for Pages<'a> {
     }
 }
 
-/// Records by hash: their number, their heads, their bodies, each from a whole word on; then room. Or nothing at all.
+/// Bodies (stamp and bytes, each from a whole word on), room, lengths of the bytes, hashes, number of records: in the order
+/// in which the records came, so that most additions move no other. Or nothing at all.
 #[derive(Clone, Default)]
 struct Page(Arc<[u32]>);
 
-/// What a page knows of a record: `len` is that of the body, in bytes.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Head {
-    hash: u32,
-    stamp: u32,
-    len: u32,
-}
-
-impl Head {
-    fn words(&self) -> usize {
-        (self.len as usize).div_ceil(size_of::<u32>())
-    }
+/// Words of the body of a record with this many bytes.
+fn body_words(len: u32) -> usize {
+    1 + (len as usize).div_ceil(size_of::<u32>())
 }
 
 /// Words of the bodies of these.
-fn words(heads: &[Head]) -> usize {
-    heads.iter().map(Head::words).sum()
+fn words(lens: &[u32]) -> usize {
+    lens.iter().map(|len| body_words(*len)).sum()
+}
+
+/// Words of a page of this many records with bodies of so many.
+fn page_words(records: usize, bodies: usize) -> usize {
+    bodies + 2 * records + 1
 }
 
 impl Page {
-    fn new(heads: &[Head], bodies: &[u8]) -> Self {
-        if heads.is_empty() {
+    fn new<'a>(records: impl Iterator<Item = (u32, Record<'a>)> + Clone) -> Self {
+        let lens = || records.clone().map(|(_, record)| record.len());
+        let (count, bodies) =
+            lens().fold((0, 0), |(count, bodies), len| (count + 1, bodies + body_words(len)));
+        if count == 0 {
             return Self::default();
         }
-        let mut page = blank(1 + heads.len() * HEAD_WORDS + words(heads));
-        if let Some((count, rest)) = Arc::get_mut(&mut page).and_then(|page| page.split_first_mut()) {
-            *count = heads.len() as u32;
-            put(rest, 0, heads.as_bytes());
-            put(rest, heads.len() * HEAD_WORDS, bodies);
+        let mut page = blank(page_words(count, bodies));
+        if let Some(words) = Arc::get_mut(&mut page) {
+            let end = words.len() - 1;
+            let (mut body, hash) = (0, end - count);
+            for (at, (hash_of, record)) in records.enumerate() {
+                put(words, hash + at, &[hash_of]);
+                put(words, hash - count + at, &[record.len()]);
+                put_body(words, body, record);
+                body += body_words(record.len());
+            }
+            put(words, end, &[count as u32]);
         }
         Self(page)
     }
 
-    /// Heads, and the bodies with the room behind them.
-    fn parts(&self) -> (&[Head], &[u8]) {
-        let Some((count, rest)) = self.0.split_first() else { return (&[], &[]) };
-        <[Head]>::ref_from_prefix_with_elems(rest.as_bytes(), *count as usize).unwrap_or((&[], &[]))
+    /// Hashes, lengths, and the bodies with the room behind them.
+    fn parts(&self) -> (&[u32], &[u32], &[u32]) {
+        let split = |words: &'_ [u32], count: usize| words.len().checked_sub(count);
+        let Some((count, words)) = self.0.split_last() else { return Default::default() };
+        let count = *count as usize;
+        let Some((words, hashes)) = split(words, count).and_then(|at| words.split_at_checked(at)) else {
+            return Default::default();
+        };
+        let Some((bodies, lens)) = split(words, count).and_then(|at| words.split_at_checked(at)) else {
+            return Default::default();
+        };
+        (hashes, lens, bodies)
     }
 
-    /// The bodies alone.
-    fn bodies(&self) -> &[u8] {
-        let (heads, bodies) = self.parts();
-        bodies.get(..words(heads) * size_of::<u32>()).unwrap_or_default()
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |count| *count as usize)
+    }
+
+    /// Its words that are not room.
+    fn used(&self) -> usize {
+        let (_, lens, _) = self.parts();
+        page_words(lens.len(), words(lens))
     }
 
     fn records(&self) -> Records<'_> {
-        let (heads, bodies) = self.parts();
-        Records { heads, bodies }
+        let (hashes, lens, bodies) = self.parts();
+        Records { hashes, lens, bodies }
     }
 
-    /// Records from this hash on.
+    fn by_hash(&self) -> impl Iterator<Item = (u32, Record<'_>)> {
+        let mut records: Vec<_> = self.records().collect();
+        records.sort_by_key(|(hash, _)| *hash);
+        records.into_iter()
+    }
+
+    /// Records from the first of this hash on.
     fn from(&self, hash: u32) -> Records<'_> {
-        let (heads, bodies) = self.parts();
-        let (before, heads) = heads.split_at(heads.partition_point(|head| head.hash < hash));
-        Records { heads, bodies: bodies.get(words(before) * size_of::<u32>()..).unwrap_or_default() }
+        let (hashes, lens, bodies) = self.parts();
+        let first = find(hashes, hash).unwrap_or(hashes.len());
+        let (before, lens) = lens.split_at_checked(first).unwrap_or_default();
+        let bodies = bodies.get(words(before)..).unwrap_or_default();
+        Records { hashes: hashes.get(first..).unwrap_or_default(), lens, bodies }
     }
 
     /// Whether it is to be split.
     fn is_long(&self) -> bool {
-        let (heads, _) = self.parts();
-        let hashes = |head: Option<&Head>| head.map(|head| head.hash);
-        (heads.len() > PAGE_RECORDS || 1 + heads.len() * HEAD_WORDS + words(heads) > PAGE_WORDS)
-            && hashes(heads.first()) != hashes(heads.last())
+        let (hashes, ..) = self.parts();
+        (hashes.len() > PAGE_RECORDS || self.used() > PAGE_WORDS)
+            && hashes.iter().any(|hash| Some(hash) != hashes.first())
     }
 
     fn edit(&mut self, hash: u32, edit: Edit<'_>) {
-        let (heads, _) = self.parts();
-        let first = || heads.partition_point(|head| head.hash < hash);
-        let (index, gone, new) = match edit {
-            Edit::Insert(Place::First, stamp, bytes) => (first(), 0, Some((stamp, bytes))),
-            Edit::Insert(Place::Last, stamp, bytes) => {
-                (heads.partition_point(|head| head.hash <= hash), 0, Some((stamp, bytes)))
-            }
-            Edit::Replace(nth, stamp, bytes) => (first() + nth, 1, Some((stamp, bytes))),
-            Edit::Remove(nth) => (first() + nth, 1, None),
+        let (hashes, ..) = self.parts();
+        let first = || find(hashes, hash).unwrap_or(hashes.len());
+        let nth = |nth: usize| {
+            let ours = hashes.iter().enumerate().skip(first()).filter(|(_, other)| **other == hash);
+            ours.map(|(at, _)| at).nth(nth).unwrap_or(hashes.len())
         };
-        let new = new.map(|(stamp, bytes)| {
-            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            (Head { hash, stamp, len }, bytes.get(..len as usize).unwrap_or(bytes))
-        });
+        let (index, gone, new) = match edit {
+            Edit::Insert(Place::First, record) => (first(), 0, Some(record)),
+            Edit::Insert(Place::Last, record) => (hashes.len(), 0, Some(record)),
+            Edit::Replace(at, record) => (nth(at), 1, Some(record)),
+            Edit::Remove(at) => (nth(at), 1, None),
+        };
         match new {
-            Some((head, bytes)) if heads.is_empty() => *self = Self::new(&[head], bytes),
-            None if heads.len() <= gone => *self = Self::default(),
-            _ => self.splice(index, gone, new),
+            Some(record) if hashes.is_empty() => *self = Self::new(std::iter::once((hash, record))),
+            None if hashes.len() <= gone => *self = Self::default(),
+            _ => self.splice(hash, index, gone, new),
         }
     }
 
-    /// Puts a record in the place of `gone` (none or one), on a page that has others. What is behind its head and what is
-    /// behind its body moves: in place if nobody shares the page and it is neither too short nor far too long.
-    fn splice(&mut self, index: usize, gone: usize, new: Option<(Head, &[u8])>) {
-        let (heads, _) = self.parts();
-        let (before, rest) = heads.split_at(index.min(heads.len()));
-        let (gone, after) = rest.split_at(gone.min(rest.len()));
-        let count = (before.len() + usize::from(new.is_some()) + after.len()) as u32;
-        // Of the words: what is kept before the head, between it and the body, and behind the body.
-        let head = 1 + before.len() * HEAD_WORDS;
-        let between = head + gone.len() * HEAD_WORDS..1 + heads.len() * HEAD_WORDS + words(before);
-        let behind = between.end + words(gone)..between.end + words(gone) + words(after);
-        // And where it goes.
-        let between_to = head + if new.is_some() { HEAD_WORDS } else { 0 };
-        let body = between_to + between.len();
-        let behind_to = body + new.map_or(0, |(head, _)| head.words());
-        let used = behind_to + behind.len();
+    /// Puts a record in the place of `gone` (none or one), on a page that has others. What is behind it moves: in place if
+    /// nobody shares the page and it is neither too short nor far too long.
+    fn splice(&mut self, hash: u32, index: usize, gone: usize, new: Option<Record<'_>>) {
+        let (hashes, lens, _) = self.parts();
+        let (before, rest) = lens.split_at(index.min(lens.len()));
+        let (leaving, after) = rest.split_at(gone.min(rest.len()));
+        let (count, added) = (hashes.len(), usize::from(new.is_some()));
+        let then = before.len() + added + after.len();
+        let body = words(before);
+        let behind = body + words(leaving)..body + words(leaving) + words(after);
+        let behind_to = body + new.map_or(0, |record| body_words(record.len()));
+        let used = page_words(then, behind_to + behind.len());
 
-        let fits = used <= self.0.len() && self.0.len() <= used + used / 4 + 2 * STEP_WORDS;
-        if !(fits && Arc::get_mut(&mut self.0).is_some()) {
-            let mut page = blank(used);
-            if let Some(words) = Arc::get_mut(&mut page) {
-                for (from, to) in [(0..head, 0), (between, between_to), (behind, behind_to)] {
-                    put(words, to, self.0.get(from).unwrap_or_default().as_bytes());
+        let room = self.0.len();
+        let in_place =
+            used <= room && room <= used + used / 4 + STEP_WORDS && Arc::get_mut(&mut self.0).is_some();
+        let mut page = if in_place { std::mem::take(&mut self.0) } else { blank(used) };
+        // Where the columns begin, and begin then.
+        let (hash_from, hash_to) = (room - 1 - count, page.len() - 1 - then);
+        let (len_from, len_to) = (hash_from - count, hash_to - then);
+        let mut moves = [
+            (len_from..len_from + index, len_to),
+            (len_from + index + gone..hash_from, len_to + index + added),
+            (hash_from..hash_from + index, hash_to),
+            (hash_from + index + gone..room - 1, hash_to + index + added),
+        ];
+        if let Some(words) = Arc::get_mut(&mut page) {
+            if !in_place {
+                for (from, to) in moves.into_iter().chain([(0..body, 0), (behind, behind_to)]) {
+                    put(words, to, self.0.get(from).unwrap_or_default());
+                }
+            } else {
+                // Columns end where they did: they move to the left when there are more, else to the right.
+                if added < gone {
+                    moves.reverse();
+                }
+                for (from, to) in moves.into_iter().chain([(behind, behind_to)]) {
+                    if from.start != to {
+                        words.copy_within(from, to);
+                    }
                 }
             }
-            self.0 = page;
-        } else if let Some(words) = Arc::get_mut(&mut self.0) {
-            if between_to >= between.start {
-                words.copy_within(behind, behind_to);
-                words.copy_within(between, between_to);
-            } else {
-                words.copy_within(between, between_to);
-                words.copy_within(behind, behind_to);
+            if let Some(record) = new {
+                put(words, hash_to + index, &[hash]);
+                put(words, len_to + index, &[record.len()]);
+                put_body(words, body, record);
             }
+            put(words, words.len() - 1, &[then as u32]);
         }
-        if let Some(words) = Arc::get_mut(&mut self.0) {
-            put(words, 0, count.as_bytes());
-            if let Some((new, bytes)) = new {
-                put(words, head, new.as_bytes());
-                put(words, body, bytes);
-            }
-        }
+        self.0 = page;
+    }
+}
+
+impl<'a> Record<'a> {
+    fn new(stamp: u32, bytes: &'a [u8]) -> Self {
+        Self { stamp, bytes: bytes.get(..u32::MAX as usize).unwrap_or(bytes) }
+    }
+
+    fn len(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -382,30 +419,46 @@ fn blank(used: usize) -> Arc<[u32]> {
     std::iter::repeat_n(0, room).collect()
 }
 
-/// Copies bytes to a word.
-fn put(words: &mut [u32], at: usize, bytes: &[u8]) {
-    let to = words.get_mut(at..).and_then(|words| words.as_mut_bytes().get_mut(..bytes.len()));
-    if let Some(to) = to {
-        to.copy_from_slice(bytes);
+fn put(words: &mut [u32], at: usize, new: &[u32]) {
+    if let Some(to) = words.get_mut(at..).and_then(|words| words.get_mut(..new.len())) {
+        to.copy_from_slice(new);
     }
+}
+
+fn put_body(words: &mut [u32], at: usize, record: Record<'_>) {
+    put(words, at, &[record.stamp]);
+    let to = words.get_mut(at + 1..).and_then(|words| words.as_mut_bytes().get_mut(..record.bytes.len()));
+    if let Some(to) = to {
+        to.copy_from_slice(record.bytes);
+    }
+}
+
+/// The first of these that is `hash`; without a branch for each.
+fn find(hashes: &[u32], hash: u32) -> Option<usize> {
+    const RUN: usize = 16;
+    let run =
+        hashes.chunks(RUN).position(|run| run.iter().fold(false, |found, other| found | (*other == hash)))?;
+    let within = hashes.get(run * RUN..)?.iter().position(|other| *other == hash)?;
+    Some(run * RUN + within)
 }
 
 /// Records of a page with their hashes.
 #[derive(Clone)]
 struct Records<'a> {
-    heads: &'a [Head],
-    bodies: &'a [u8],
+    hashes: &'a [u32],
+    lens: &'a [u32],
+    bodies: &'a [u32],
 }
 
 impl<'a> Iterator for Records<'a> {
     type Item = (u32, Record<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (head, heads) = self.heads.split_first()?;
-        let bytes = self.bodies.get(..head.len as usize)?;
-        self.bodies = self.bodies.get(head.words() * size_of::<u32>()..)?;
-        self.heads = heads;
-        Some((head.hash, Record { stamp: head.stamp, bytes }))
+        let ((hash, hashes), (len, lens)) = (self.hashes.split_first()?, self.lens.split_first()?);
+        let (body, bodies) = self.bodies.split_at_checked(body_words(*len))?;
+        let (stamp, words) = body.split_first()?;
+        *self = Self { hashes, lens, bodies };
+        Some((*hash, Record { stamp: *stamp, bytes: words.as_bytes().get(..*len as usize)? }))
     }
 }
 
@@ -582,6 +635,29 @@ mod tests {
             }
             assert!(full.iter().all(|bytes| *bytes == full[0] && *bytes < 3_000 * 64 * 3 / 2), "{full:?}");
         }
+    }
+
+    #[test]
+    fn a_table_that_was_thinned_out_is_not_much_larger_than_a_new_one() {
+        let hash = |at: u32| at.wrapping_mul(0x9e37_79b9);
+        let (mut thinned, mut new) = (Table::new(), Table::new());
+        (0..64_000).for_each(|at| thinned.insert(hash(at), at, &[1; 52], Place::Last));
+        for at in 0..64_000 {
+            if at % 16 == 0 {
+                new.insert(hash(at), at, &[1; 52], Place::Last);
+            } else {
+                assert!(thinned.remove(hash(at), 0));
+            }
+        }
+        assert!(thinned.iter().eq(new.iter()));
+        assert!(thinned.heap_bytes() < new.heap_bytes() * 2, "{} {}", thinned.heap_bytes(), new.heap_bytes());
+    }
+
+    #[test]
+    fn a_table_may_be_read_by_many_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Table>();
+        assert!(size_of::<Node>() <= 2 * size_of::<usize>());
     }
 
     #[test]
