@@ -11,6 +11,7 @@
 )]
 
 mod oracle;
+mod silent;
 
 use std::time::Duration;
 
