@@ -10,6 +10,7 @@
     clippy::missing_panics_doc
 )]
 
+mod churn;
 mod foul;
 mod names;
 mod namespace;
@@ -20,6 +21,7 @@ mod silent;
 mod storm;
 mod zoo;
 
+pub use churn::{Churn, Dice};
 pub use foul::{break_socket, send_to_portid};
 pub use names::hostile_names;
 pub use namespace::{Namespace, run};

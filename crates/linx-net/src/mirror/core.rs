@@ -10,9 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use linx_wire::addr::family;
-use linx_wire::header::{Message, MessageFlags, Messages};
-use linx_wire::route::{LinkRef, LinkView, NextHopView, ObjectRef, Operation, RouteRef, RouteView};
+use linx_wire::header::{Message, Messages};
+use linx_wire::route::{LinkRef, LinkView, NextHopView, ObjectRef, Operation};
 use linx_wire::{Compare, DecodeError, Kind};
 
 use super::delta::{
@@ -264,7 +263,7 @@ impl Core {
         }
     }
 
-    fn is_wanted(&self, object: &ObjectRef<'_>) -> bool {
+    pub(super) fn is_wanted(&self, object: &ObjectRef<'_>) -> bool {
         self.options.wants(object)
     }
 
@@ -324,6 +323,10 @@ impl Core {
         after: Option<Fact>,
         now: Instant,
     ) {
+        let moved = before.zip(after.as_ref()).and_then(|(old, new)| implied::of_address_changed(old, new));
+        if let Some(consequence) = moved {
+            self.follow(consequence, now);
+        }
         let consequence = implied::of_link(index, before, after.as_ref());
         match after {
             Some(fact) => self.facts.insert(index, fact),
@@ -367,111 +370,6 @@ impl Core {
         if !is_known {
             Arc::make_mut(&mut self.state.words).links.update(link);
         }
-    }
-
-    // ---- routes
-
-    fn route_new(
-        &mut self,
-        route: &RouteRef<'_>,
-        payload: &[u8],
-        flags: MessageFlags,
-        why: &Why,
-        now: Instant,
-    ) {
-        let object = ObjectRef::Route(*route);
-        if !self.is_wanted(&object) {
-            return;
-        }
-        let hash = self.state.hashes.object(&object);
-        if self.is_astray(route) {
-            // Its link went after this was announced.
-            return self.ambiguous(route, hash, now);
-        }
-        if let Some((spot, _)) = self.state.find_at(hash, &object) {
-            return self.put_at(Some(spot), hash, &object, payload, why);
-        }
-        let replaces = flags.contains(MessageFlags::REPLACE);
-        let siblings = self.siblings(hash, route);
-        if route.family() != family::INET6 {
-            return match siblings.first() {
-                Some(spot) if replaces => self.put_at(Some(*spot), hash, &object, payload, why),
-                _ => {
-                    let place = if flags.contains(MessageFlags::APPEND) { Place::Last } else { Place::First };
-                    self.add(hash, &object, payload, place, why);
-                }
-            };
-        }
-        let joins = is_ecmp(route);
-        let alike: Vec<Spot> =
-            siblings.iter().copied().filter(|spot| self.is_ecmp_at(*spot) == joins).collect();
-        let is_set = route.hops().nth(1).is_some();
-        let victims: &[Spot] = match (joins, replaces) {
-            // One announcement tells the whole set.
-            (true, _) if replaces || is_set => &alike,
-            (false, true) => alike.get(..1).unwrap_or_default(),
-            _ => &[],
-        };
-        let victims = match (victims, replaces) {
-            ([], true) => siblings.get(..1).unwrap_or_default(),
-            (victims, _) => victims,
-        };
-        // From the last to the first, so that the places before stay what they are.
-        for spot in victims.iter().rev() {
-            self.remove_at(*spot, Kind::Route, why);
-        }
-        self.add(hash, &object, payload, Place::Last, why);
-    }
-
-    fn route_del(&mut self, route: &RouteRef<'_>, why: &Why, now: Instant) {
-        let object = ObjectRef::Route(*route);
-        let hash = self.state.hashes.object(&object);
-        if let Some((spot, _)) = self.state.find_at(hash, &object) {
-            return self.remove_at(spot, Kind::Route, why);
-        }
-        // One hop of several went: what is left is not announced.
-        let is_part = self
-            .siblings(hash, route)
-            .into_iter()
-            .any(|spot| self.route_at(spot).is_some_and(|known| identity::is_part_of(route, &known)));
-        if is_part {
-            self.ambiguous(route, hash, now);
-        }
-    }
-
-    /// An announcement does not say all: what it is about is read again.
-    fn ambiguous(&mut self, route: &RouteRef<'_>, hash: u32, now: Instant) {
-        let scope = Scope::all(Kind::Route).family(route.family()).table(route.table());
-        self.tasks.add(scope, Cause::Event, Reach::Hash(hash), None, 0, now);
-    }
-
-    /// Whether a route leads over a link that is not there.
-    fn is_astray(&self, route: &RouteRef<'_>) -> bool {
-        let is_gone = |index: u32| index != 0 && !self.facts.contains_key(&index);
-        !self.facts.is_empty()
-            && (route.oif().is_some_and(is_gone) || route.hops().any(|hop| is_gone(hop.ifindex)))
-    }
-
-    /// The routes that one may replace, or stand beside.
-    fn siblings(&self, hash: u32, route: &RouteRef<'_>) -> Vec<Spot> {
-        let records = self.state.routes.of(hash).enumerate();
-        let alike = records.filter(|(_, record)| match identity::borrowed(Kind::Route, record.bytes) {
-            Some(ObjectRef::Route(known)) => identity::is_same_place(&known, route),
-            _ => false,
-        });
-        alike.map(|(nth, _)| Spot { hash, nth }).collect()
-    }
-
-    fn route_at(&self, spot: Spot) -> Option<RouteRef<'_>> {
-        let record = self.state.routes.of(spot.hash).nth(spot.nth)?;
-        match identity::borrowed(Kind::Route, record.bytes) {
-            Some(ObjectRef::Route(route)) => Some(route),
-            _ => None,
-        }
-    }
-
-    fn is_ecmp_at(&self, spot: Spot) -> bool {
-        self.route_at(spot).is_some_and(|route| is_ecmp(&route))
     }
 
     // ---- all kinds
@@ -658,22 +556,18 @@ impl Core {
     }
 }
 
-/// Whether an IPv6 route is of those that the kernel joins into one set (`rt6_qualify_for_ecmp`).
-fn is_ecmp(route: &RouteRef<'_>) -> bool {
-    route.nhid().is_none() && (route.gateway().is_some() || route.hops().next().is_some())
-}
-
 /// Whether the kernel is known to make and end an object of this sort in silence.
 fn is_silent(delta: &Delta) -> bool {
     use linx_wire::route::{NeighbourFlags, NeighbourState, NeighbourView, Object};
+    // FAILED is announced when something was there before.
+    const SILENT: NeighbourState =
+        NeighbourState::INCOMPLETE.union(NeighbourState::NOARP).union(NeighbourState::FAILED);
     match delta.object() {
         Object::Neighbour(neighbour) if neighbour.is_fdb() => {
             neighbour.flags().contains(NeighbourFlags::SELF)
         }
         Object::Neighbour(neighbour) => {
-            neighbour.is_proxy()
-                || neighbour.state().intersects(NeighbourState::INCOMPLETE | NeighbourState::NOARP)
-                || neighbour.state().is_empty()
+            neighbour.is_proxy() || neighbour.state().is_empty() || neighbour.state().intersects(SILENT)
         }
         _ => false,
     }

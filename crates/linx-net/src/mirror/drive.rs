@@ -150,7 +150,8 @@ impl Driver {
         for (token, lane) in LANES.into_iter().enumerate() {
             let groups = lane::groups(lane, &options);
             if !groups.is_empty() {
-                let lane = Intakes::open(lane, groups, &netns, rcvbuf, &poll, token as u64).map_err(fail)?;
+                let lane = Intakes::open(lane, groups, &netns, (rcvbuf, options.drain), &poll, token as u64)
+                    .map_err(fail)?;
                 lanes.push(lane);
             }
         }
@@ -249,8 +250,8 @@ impl Driver {
         }
         self.revive(begun)?;
         self.mark();
-        for _ in 0..READINGS {
-            let more = self.intake();
+        for at in 0..READINGS {
+            let more = (self.options.drain || at == 0) && self.intake();
             let now = Instant::now();
             let is_resting = self.rest.is_some_and(|rest| now < rest);
             let reading = if is_resting { None } else { self.shared.lock().core.next_reading(now) };
@@ -331,7 +332,7 @@ impl Driver {
     fn read(&mut self, mut reading: Reading) -> Result<()> {
         let outcome = self.dump(&mut reading);
         let shared = Arc::clone(&self.shared);
-        for lane in self.lanes.iter_mut().rev() {
+        for lane in self.lanes.iter_mut().rev().filter(|_| self.options.drain) {
             lane.drain(&mut self.buf, usize::MAX);
         }
         let mut guarded = shared.lock();
@@ -501,7 +502,7 @@ impl Dump<'_> {
     fn take(&mut self, object: ObjectRef<'_>, payload: &[u8]) {
         self.reading.take(&object, payload, self.options);
         self.count += 1;
-        if self.count % BETWEEN == 0 {
+        if self.count % BETWEEN == 0 && self.options.drain {
             for lane in self.lanes.iter_mut() {
                 lane.drain(self.buf, AT_ONCE);
             }

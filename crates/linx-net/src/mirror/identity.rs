@@ -79,6 +79,11 @@ pub(super) fn is_equal(a: &ObjectRef<'_>, b: &ObjectRef<'_>, compare: Compare) -
     }
 }
 
+/// The same of a payload that was decoded before.
+pub(super) fn is_equal_bytes(kind: Kind, payload: &[u8], object: &ObjectRef<'_>, compare: Compare) -> bool {
+    borrowed(kind, payload).is_some_and(|known| is_equal(&known, object, compare))
+}
+
 /// Hashes of keys, different in each mirror: nobody can make keys that collide.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hashes(RandomState);

@@ -7,6 +7,7 @@
 //! | link state | a link whose UP, RUNNING, LOWER_UP or operational state is not what the mirror had; `ifi_change` is not asked | next hops; routes over it and routes by next hop objects; its IPv6 addresses when it came up; its proxy neighbours when it went down |
 //! | link gone | DELLINK | the same, and what was on it goes with it |
 //! | link name | a link appeared, went or was renamed | rules with a device |
+//! | link address, master | a link whose address or master is not what the mirror had | forwarding entries |
 //! | part of a link | a message of family AF_BRIDGE or AF_INET6 | that link |
 //! | address | DELADDR | routes that prefer it as source; IPv4 routes over its link |
 //! | next hop | any announcement of a next hop object | next hops, and routes by next hop objects |
@@ -21,7 +22,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use linx_wire::Kind;
-use linx_wire::addr::family;
+use linx_wire::addr::{LinkAddr, family};
 use linx_wire::name::Name;
 use linx_wire::route::{
     AddressView, LinkFlags, LinkRef, LinkView, NeighbourView, NextHopView, ObjectRef, RouteView, RuleAction,
@@ -43,6 +44,8 @@ pub(super) enum Reach {
     NextHops,
     /// Rules that depend on links or on other rules.
     Rules,
+    /// Forwarding entries.
+    Forwarding,
     /// The routes of one hash: an announcement did not say what became of its neighbours.
     Hash(u32),
 }
@@ -68,6 +71,7 @@ impl Reach {
             }
             (Self::NextHops, ObjectRef::Route(route)) => route.nhid().is_some(),
             (Self::NextHops, ObjectRef::NextHop(_)) => true,
+            (Self::Forwarding, ObjectRef::Neighbour(neighbour)) => neighbour.is_fdb(),
             (Self::Link(_) | Self::Rules, ObjectRef::Rule(rule)) => {
                 rule.action() == RuleAction::Goto || has_device(rule)
             }
@@ -87,6 +91,8 @@ pub(super) struct Fact {
     pub(super) flags: LinkFlags,
     operstate: u8,
     pub(super) name: Box<[u8]>,
+    address: Option<LinkAddr>,
+    master: Option<u32>,
 }
 
 impl Fact {
@@ -95,13 +101,15 @@ impl Fact {
             flags: link.flags() & STATE,
             operstate: link.attributes().operstate().unwrap_or_default(),
             name: link.name().as_bytes().into(),
+            address: link.attributes().address(),
+            master: link.master(),
         }
     }
 
     /// The same, with what a message about a part of the link says.
     pub(super) fn with_part(&self, part: &LinkRef<'_>) -> Self {
         let operstate = part.attributes().operstate().unwrap_or(self.operstate);
-        Self { flags: part.flags() & STATE, operstate, name: self.name.clone() }
+        Self { flags: part.flags() & STATE, operstate, ..self.clone() }
     }
 
     fn is_up(&self) -> bool {
@@ -241,6 +249,17 @@ pub(super) fn of_reuse(index: u32, name: Name<'_>) -> Consequence {
         Scope::all(Kind::Neighbour),
     ];
     Consequence { reach: Reach::Link(index), what: format!("{name} added").into(), scopes }
+}
+
+/// What follows where a link is a port with another address, or of another bridge, or a bridge with another address: an
+/// entry of its own address passes to the bridge, or from one port to another.
+pub(super) fn of_address_changed(before: &Fact, after: &Fact) -> Option<Consequence> {
+    let is_same = (before.address, before.master) == (after.address, after.master);
+    (!is_same).then(|| Consequence {
+        reach: Reach::Forwarding,
+        what: format!("{} address", Name::new(&after.name)).into(),
+        scopes: vec![Scope::all(Kind::Neighbour)],
+    })
 }
 
 /// What follows from the end of an address.

@@ -33,6 +33,8 @@ pub(super) struct Intakes {
     barrier: Option<u32>,
     pub(super) datagrams: u64,
     pub(super) spoofed: u64,
+    /// What was queued before a loss is read before the loss is told. Not so for a negative control alone.
+    is_patient: bool,
 }
 
 /// The groups of a lane.
@@ -57,7 +59,7 @@ impl Intakes {
         lane: Lane,
         groups: Vec<Group>,
         netns: &Netns,
-        rcvbuf: usize,
+        (rcvbuf, is_patient): (usize, bool),
         poll: &PollSet,
         token: u64,
     ) -> linx_sys::Result<Self> {
@@ -74,6 +76,7 @@ impl Intakes {
             barrier: None,
             datagrams: 0,
             spoofed: 0,
+            is_patient,
         };
         intakes.reopen(netns, poll, token)?;
         Ok(intakes)
@@ -145,6 +148,10 @@ impl Intakes {
                     if self.intake.empty() {
                         self.overflowed();
                     }
+                    return false;
+                }
+                Err(error) if means_loss(&error) && !self.is_patient => {
+                    self.overflowed();
                     return false;
                 }
                 Err(error) if means_loss(&error) => {

@@ -54,6 +54,7 @@ mod lane;
 mod log;
 mod options;
 mod resync;
+mod routes;
 mod state;
 mod table;
 mod watch;

@@ -43,6 +43,8 @@ const GAP: Duration = Duration::from_millis(2);
 const MOST_BY_LINK: usize = 8;
 /// Reasons that a reading remembers.
 const MOST_REASONS: usize = 64;
+/// Attempts after which what nothing accounts for is taken for a difference that the audit should have found.
+const UNEXPLAINED_ATTEMPTS: u32 = 3;
 /// Attempts after which the first state is taken as it is; what is uncertain is read again later.
 const FIRST_ATTEMPTS: u32 = 6;
 
@@ -334,9 +336,11 @@ impl Core {
                 .any(|rule| rule.action() == RuleAction::Goto || implied::has_device(&rule)),
             Kind::NextHop => !self.state.nexthops.is_empty(),
             Kind::Neighbour => {
-                let on =
-                    |index| self.state.neighbours().iter().any(|it| it.index() == index && it.is_proxy());
-                task.scope.index.is_none_or(on)
+                let mut held = self.state.neighbours().iter();
+                match task.scope.index {
+                    Some(index) => held.any(|it| it.index() == index && it.is_proxy()),
+                    None => held.any(|it| it.is_fdb()),
+                }
             }
             Kind::Link | Kind::Address => {
                 task.scope.index.is_none_or(|index| self.facts.contains_key(&index))
@@ -389,7 +393,10 @@ impl Core {
         now: Instant,
     ) -> Concluded {
         let kind = reading.task.scope.kind;
-        let (touched, is_disturbed) = self.touched(kind, pending);
+        let (mut touched, is_disturbed) = self.touched(kind, pending);
+        if !self.options.drain {
+            touched.clear();
+        }
         // The kernel does not say that it tore these.
         let is_silently_torn = is_disturbed && matches!(kind, Kind::Rule | Kind::Neighbour);
         reading.is_torn |= is_silently_torn;
@@ -399,14 +406,13 @@ impl Core {
             self.links_read(&reading, &touched, time, now);
         }
         if self.options.holds(kind) {
-            self.publish(&reading, &touched, time);
+            is_unsettled |= !self.publish(&reading, &touched, time);
         }
         let cost = now.saturating_duration_since(reading.begun);
         self.tasks.paces.insert(kind, Pace { ended: now, cost });
         if reading.task.reasons.iter().any(|reason| reason.cause == Cause::Audit) {
             self.tasks.audit_cost += cost;
         }
-        is_unsettled &= reading.is_torn;
         Concluded { reading, touched, is_unsettled }
     }
 
@@ -473,8 +479,15 @@ impl Core {
         self.tasks.list.push(task);
     }
 
-    /// Why an object was found to be different.
-    fn why(&self, task: &Task, object: &ObjectRef<'_>, hash: u32, time: SystemTime) -> Why {
+    /// Why an object was found to be different. `None`: what it follows from may have been announced meanwhile, and is fed
+    /// before it is read again.
+    fn why(&self, task: &Task, object: &ObjectRef<'_>, hash: u32, time: SystemTime) -> Option<Why> {
+        self.reason(task, object, hash, time)
+            // Nothing accounts for it: it was wrong before.
+            .or_else(|| (task.attempts >= UNEXPLAINED_ATTEMPTS).then(|| Why::new(time, Cause::Audit)))
+    }
+
+    fn reason(&self, task: &Task, object: &ObjectRef<'_>, hash: u32, time: SystemTime) -> Option<Why> {
         let rank = |reason: &&Reason| match reason.cause {
             Cause::Implied => 0,
             Cause::Event => 1,
@@ -482,18 +495,18 @@ impl Core {
             _ => 3,
         };
         let explains = |reason: &&Reason| reason.reach.explains(object, hash);
-        match task.reasons.iter().filter(explains).min_by_key(rank) {
-            Some(reason) => Why { trigger: reason.trigger.clone(), ..Why::new(time, reason.cause) },
-            // Nothing accounts for it: it was wrong before.
-            None => Why::new(time, Cause::Audit),
-        }
+        let reason = task.reasons.iter().filter(explains).min_by_key(rank)?;
+        Some(Why { trigger: reason.trigger.clone(), ..Why::new(time, reason.cause) })
     }
 
-    fn publish(&mut self, reading: &Reading, touched: &HashSet<u32>, time: SystemTime) {
+    /// False: something is not accounted for.
+    fn publish(&mut self, reading: &Reading, touched: &HashSet<u32>, time: SystemTime) -> bool {
         let kind = reading.task.scope.kind;
         if kind == Kind::Route && self.state.routes.is_empty() && !self.synced && touched.is_empty() {
-            return self.state.adopt_routes(reading.fresh.clone());
+            self.state.adopt_routes(reading.fresh.clone());
+            return true;
         }
+        let mut is_explained = true;
         // A snapshot costs nothing, and what is changed meanwhile does not disturb it.
         let before = self.state.table(kind).cloned().unwrap_or_default();
         let mut gone: Vec<(u32, Box<[u8]>)> = Vec::new();
@@ -514,28 +527,37 @@ impl Core {
             match self.state.find_at(hash, &object) {
                 None => come.push((hash, record.bytes)),
                 Some((_, known)) if known.bytes == record.bytes => {}
-                Some((spot, _)) => {
-                    let why = self.why(&reading.task, &object, hash, time);
-                    self.put_at(Some(spot), hash, &object, record.bytes, &why);
-                }
+                Some((spot, known)) => match self.why(&reading.task, &object, hash, time) {
+                    Some(why) => self.put_at(Some(spot), hash, &object, record.bytes, &why),
+                    // What is the same as far as it is compared needs no reason.
+                    None => {
+                        let compare = self.compare(Cause::Event);
+                        is_explained &= identity::is_equal_bytes(kind, known.bytes, &object, compare);
+                    }
+                },
             }
         }
         self.replace_pairs(reading, &mut gone, &mut come, time);
         for (hash, payload) in &gone {
             let Some(object) = identity::borrowed(kind, payload) else { continue };
-            let why = self.why(&reading.task, &object, *hash, time);
-            self.remove(&object, &why);
+            match self.why(&reading.task, &object, *hash, time) {
+                Some(why) => self.remove(&object, &why),
+                None => is_explained = false,
+            }
         }
         for (hash, payload) in &come {
             let Some(object) = identity::borrowed(kind, payload) else { continue };
-            let why = self.why(&reading.task, &object, *hash, time);
-            self.add(*hash, &object, payload, Place::Last, &why);
+            match self.why(&reading.task, &object, *hash, time) {
+                Some(why) => self.add(*hash, &object, payload, Place::Last, &why),
+                None => is_explained = false,
+            }
         }
         if kind == Kind::Route {
             let changed: HashSet<u32> =
                 gone.iter().map(|(hash, _)| *hash).chain(come.iter().map(|(hash, _)| *hash)).collect();
             changed.into_iter().for_each(|hash| self.restore_order(reading, hash));
         }
+        is_explained
     }
 
     /// A route that is gone and one that came in its place are one that changed.
@@ -561,9 +583,9 @@ impl Core {
                     }
             });
             let Some(at) = pair else { return true };
+            let Some(why) = self.why(&reading.task, &new, *hash, time) else { return true };
             let (_, old) = gone.swap_remove(at);
             let Some(old) = identity::borrowed(Kind::Route, &old) else { return true };
-            let why = self.why(&reading.task, &new, *hash, time);
             let spot = self.state.find_at(*hash, &old).map(|(spot, _)| spot);
             self.put_at(spot, *hash, &new, payload, &why);
             false

@@ -10,6 +10,8 @@
     missing_docs
 )]
 
+mod churn;
+mod controls;
 mod oracle;
 mod silent;
 
@@ -20,6 +22,22 @@ use linx::{Kind, Mirror, Notice};
 use linx_test::{Namespace, is_root};
 
 use oracle::assert_true;
+
+/// Whether the full lengths are to be run.
+fn is_long() -> bool {
+    std::env::var_os("LINX_LONG").is_some()
+}
+
+/// A seed, printed: `LINX_SEED` repeats a run.
+fn seed() -> u64 {
+    let given = std::env::var("LINX_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        u64::from(now.subsec_nanos()) << 20 | u64::from(std::process::id())
+    });
+    eprintln!("LINX_SEED={seed}");
+    seed
+}
 
 #[test]
 fn a_mirror_holds_what_there_is_and_tells_what_changes() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use linx::mirror::State;
 use linx::{
-    Handle, Key, Mirror, NeighbourFilter, NeighbourFlags, NeighbourState, NeighbourView, Object, RouteView,
-    RuleView,
+    Compare, Handle, Key, Mirror, NeighbourFilter, NeighbourFlags, NeighbourState, NeighbourView, Object,
+    RouteView, RuleView,
 };
 use linx_test::{Namespace, PATIENCE};
 
@@ -55,19 +55,35 @@ pub fn held(state: &State) -> BTreeMap<String, Vec<Object>> {
     all
 }
 
+/// What a mirror holds wrongly, by its tracked fields.
+pub fn differences(mirror: &Mirror, namespace: &Namespace) -> Vec<String> {
+    let (state, list) = (held(&mirror.snapshot()), listed(namespace));
+    let none = Vec::new();
+    let mut lines = Vec::new();
+    for (key, objects) in &list {
+        let mine = state.get(key).unwrap_or(&none);
+        for object in objects.iter().filter(|object| !mine.contains(object)) {
+            let nearest = mine.iter().map(|known| known.differences(object, Compare::Tracked));
+            let fields = nearest.min_by_key(Vec::len);
+            lines.push(format!(
+                "{key}: the kernel has it, the mirror does not; differs in {fields:?}: {object:?}"
+            ));
+        }
+        if mine.len() != objects.len() {
+            lines.push(format!("{key}: {} in the kernel, {} in the mirror", objects.len(), mine.len()));
+        }
+    }
+    let gone = state.iter().filter(|(key, _)| !list.contains_key(*key));
+    lines.extend(
+        gone.map(|(key, objects)| format!("{key}: the mirror has it, the kernel does not: {objects:?}")),
+    );
+    lines
+}
+
 /// Waits until it is quiet, then compares the tracked fields.
 #[track_caller]
 pub fn assert_true(mirror: &Mirror, namespace: &Namespace) {
     mirror.quiet(PATIENCE).unwrap();
-    let (state, list) = (held(&mirror.snapshot()), listed(namespace));
-    for (key, objects) in &list {
-        let mine = state.get(key).unwrap_or_else(|| panic!("{key} is missing: {objects:?}"));
-        assert_eq!(mine.len(), objects.len(), "{key}");
-        for object in objects {
-            assert!(mine.contains(object), "{key}: {mine:#?} is {object:#?}");
-        }
-    }
-    for key in state.keys() {
-        assert!(list.contains_key(key), "{key} is not there any more");
-    }
+    let wrong = differences(mirror, namespace);
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
