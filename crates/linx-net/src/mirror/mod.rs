@@ -52,6 +52,8 @@ mod identity;
 mod implied;
 mod lane;
 mod log;
+#[cfg(feature = "nft")]
+pub mod nft;
 mod options;
 mod resync;
 mod routes;

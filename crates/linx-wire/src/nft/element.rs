@@ -218,6 +218,13 @@ impl ElementView for Element {
 }
 
 impl<'a> ElementRef<'a> {
+    /// The element with these attributes ([`as_bytes`](Self::as_bytes)), in the set that a message is of: for those who
+    /// keep many elements of one set. The attributes are those of an element that was decoded.
+    #[must_use]
+    pub fn placed(message: ElementsRef<'a>, element: &'a [u8]) -> Self {
+        Self { message: message.0, element }
+    }
+
     /// The element's attributes as they stand in the message.
     #[must_use]
     pub fn as_bytes(self) -> &'a [u8] {
