@@ -252,6 +252,21 @@ impl Reading {
         }
     }
 
+    /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway that stands among the hops of a set of
+    /// the same destination and metric is there, and not shown (KERNEL.md 4.3).
+    fn hides(&self, hash: u32, object: &ObjectRef<'_>) -> bool {
+        let ObjectRef::Route(route) = object else { return false };
+        if route.family() != family::INET6 || route.gateway().is_some() || route.hops().next().is_some() {
+            return false;
+        }
+        self.fresh.of(hash).any(|record| match identity::borrowed(Kind::Route, record.bytes) {
+            Some(ObjectRef::Route(set)) => {
+                set.hops().nth(1).is_some() && identity::is_same_place(&set, route)
+            }
+            _ => false,
+        })
+    }
+
     fn find(&self, hash: u32, object: &ObjectRef<'_>) -> Option<&[u8]> {
         let kind = object.kind();
         self.fresh.of(hash).map(|record| record.bytes).find(|payload| {
@@ -463,6 +478,7 @@ impl Core {
             .filter_map(|record| identity::borrowed(kind, record.bytes))
             .filter(|object| reading.task.scope.holds(object))
             .collect();
+        let held: Vec<_> = held.into_iter().filter(|object| !reading.hides(hash, object)).collect();
         held.len() == reading.fresh.of(hash).count()
             && held.iter().all(|object| {
                 let read = reading.find(hash, object).and_then(|payload| identity::borrowed(kind, payload));
@@ -515,7 +531,8 @@ impl Core {
                 let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
                 let is_missing = !touched.contains(&hash)
                     && reading.task.scope.holds(&object)
-                    && reading.find(hash, &object).is_none();
+                    && reading.find(hash, &object).is_none()
+                    && !reading.hides(hash, &object);
                 if is_missing {
                     gone.push((hash, record.bytes.into()));
                 }

@@ -55,6 +55,20 @@ pub fn held(state: &State) -> BTreeMap<String, Vec<Object>> {
     all
 }
 
+/// Whether the kernel has these and does not list them: it leaves out an IPv6 route without a gateway that stands among the
+/// hops of a set of the same destination and metric (KERNEL.md 4.3).
+fn is_hidden(objects: &[Object], list: &BTreeMap<String, Vec<Object>>) -> bool {
+    let [Object::Route(route)] = objects else { return false };
+    let place = |it: &linx::Route| (it.table(), it.destination(), it.priority());
+    route.family() == 10
+        && route.gateway().is_none()
+        && route.hops().next().is_none()
+        && list.values().flatten().any(|other| match other {
+            Object::Route(set) => set.hops().nth(1).is_some() && place(set) == place(route),
+            _ => false,
+        })
+}
+
 /// What a mirror holds wrongly, by its tracked fields.
 pub fn differences(mirror: &Mirror, namespace: &Namespace) -> Vec<String> {
     let (state, list) = (held(&mirror.snapshot()), listed(namespace));
@@ -73,7 +87,7 @@ pub fn differences(mirror: &Mirror, namespace: &Namespace) -> Vec<String> {
             lines.push(format!("{key}: {} in the kernel, {} in the mirror", objects.len(), mine.len()));
         }
     }
-    let gone = state.iter().filter(|(key, _)| !list.contains_key(*key));
+    let gone = state.iter().filter(|(key, objects)| !list.contains_key(*key) && !is_hidden(objects, &list));
     lines.extend(
         gone.map(|(key, objects)| format!("{key}: the mirror has it, the kernel does not: {objects:?}")),
     );
