@@ -180,8 +180,8 @@ impl State {
         records.filter_map(move |(_, record)| identity::borrowed(kind, record.bytes))
     }
 
-    /// A hash of the tracked fields of everything, whatever the order: equal states have equal fingerprints. Different
-    /// in each process.
+    /// A hash of the tracked fields of everything, whatever the order: equal states have equal fingerprints, in one
+    /// version of Linx.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         use std::hash::{Hash, Hasher};
@@ -340,8 +340,28 @@ impl State {
         self.revision = delta.revision().saturating_sub(1);
     }
 
-    /// Takes a notice back.
-    pub(super) fn undo(&mut self, notice: &Notice) {
+    /// The state after a notice that was told behind this one: for those who keep a state of their own.
+    ///
+    /// ```
+    /// use linx::{Mirror, Netns};
+    ///
+    /// let mirror = Mirror::builder(&Netns::host()?).links().start()?;
+    /// let mut watch = mirror.watch();
+    /// let mut own = watch.state();
+    /// while let Some(notice) = watch.try_next()? {
+    ///     own.apply(&notice);
+    ///     assert_eq!(own.revision(), watch.state().revision());
+    /// }
+    /// # Ok::<(), linx::Error>(())
+    /// ```
+    pub fn apply(&mut self, notice: &Notice) {
+        if let Notice::Delta(delta) = notice {
+            self.forward(delta);
+        }
+    }
+
+    /// The state before a notice that led to this one.
+    pub fn undo(&mut self, notice: &Notice) {
         if let Notice::Delta(delta) = notice {
             self.back(delta);
         }

@@ -11,6 +11,7 @@
 )]
 
 mod churn;
+mod consumers;
 mod controls;
 mod oracle;
 mod silent;

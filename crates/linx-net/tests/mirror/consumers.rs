@@ -1,0 +1,97 @@
+//! Several consumers of one mirror, which join when they like, through overflows and resyncs.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use linx::{Mirror, Notice, RouteView};
+use linx_test::{Dice, Namespace, PATIENCE, StopOnDrop, Storm, is_root};
+
+use crate::{is_long, seed};
+
+/// Joins, follows for a while, and compares what the deltas lead to with what the mirror has.
+fn consume(mirror: &Mirror, dice: &mut Dice, checks: &AtomicU64, deltas: &AtomicU64, lags: &AtomicU64) {
+    let mut watch = mirror.watch();
+    let mut own = watch.state();
+    let mut last = own.revision();
+    for _ in 0..1 + dice.below(20) {
+        let there = mirror.snapshot();
+        // Nobody else's changes are missing: up to the revision of the snapshot all of them come.
+        while own.revision() < there.revision() {
+            match watch.next_timeout(PATIENCE).unwrap().expect("a change") {
+                Notice::Lagged => {
+                    lags.fetch_add(1, Ordering::Relaxed);
+                    own = watch.state();
+                    last = own.revision();
+                }
+                notice => {
+                    own.apply(&notice);
+                    if let Notice::Delta(delta) = &notice {
+                        deltas.fetch_add(1, Ordering::Relaxed);
+                        assert_eq!(delta.revision(), last + 1);
+                        last = delta.revision();
+                    }
+                }
+            }
+        }
+        if own.revision() == there.revision() {
+            checks.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(own.fingerprint(), there.fingerprint(), "at revision {}", own.revision());
+            let right_after = watch.state();
+            assert_eq!(right_after.revision(), own.revision());
+            assert_eq!(right_after.fingerprint(), own.fingerprint(), "going back to {}", own.revision());
+        }
+        std::thread::sleep(Duration::from_micros(dice.below(3000)));
+    }
+}
+
+#[test]
+fn a_snapshot_and_the_deltas_after_it_are_the_state_for_everybody_who_joins() {
+    if !is_root() {
+        eprintln!(
+            "SKIPPED a_snapshot_and_the_deltas_after_it_are_the_state_for_everybody_who_joins: not root"
+        );
+        return;
+    }
+    let seed = seed();
+    let (wanted_deltas, wanted_resyncs) = if is_long() { (1_000_000, 200) } else { (20_000, 3) };
+    let namespace = Namespace::new("consumers");
+    let mut storm = Storm::new(&namespace);
+    let mirror = Mirror::builder(&namespace.netns()).rcvbuf(64 << 10).audit(None).start().unwrap();
+    let (stop, checks, deltas, lags) =
+        (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
+        for at in 0..5 {
+            let (mirror, stop, checks, deltas, lags) = (&mirror, &stop, &checks, &deltas, &lags);
+            scope.spawn(move || {
+                let mut dice = Dice::new(seed.wrapping_add(at));
+                while !stop.load(Ordering::Relaxed) {
+                    consume(mirror, &mut dice, checks, deltas, lags);
+                }
+            });
+        }
+        let mut dice = Dice::new(seed ^ 0xffff);
+        loop {
+            let stats = mirror.stats();
+            if stats.deltas >= wanted_deltas && stats.resyncs >= wanted_resyncs {
+                break;
+            }
+            storm.cycles(1 + dice.below(700) as u32, 1);
+            if dice.once_in(3) {
+                std::thread::sleep(Duration::from_millis(dice.below(10)));
+            }
+        }
+    });
+    mirror.quiet(PATIENCE).unwrap();
+    let stats = mirror.stats();
+    println!(
+        "{stats:?}; {} deltas seen by five consumers, {} comparisons, {} times lagged",
+        deltas.into_inner(),
+        checks.load(Ordering::Relaxed),
+        lags.into_inner()
+    );
+    assert!(checks.into_inner() > 20);
+    let left = mirror.snapshot().routes().iter().filter(|route| route.table() == 254).count();
+    let there = linx::Handle::new(&namespace.netns()).unwrap().routes().all().unwrap();
+    assert_eq!(left, there.iter().filter(|route| route.table() == 254).count());
+}
