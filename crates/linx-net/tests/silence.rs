@@ -14,8 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use linx::nft::{self, Entity, ItemRef};
-use linx::{Compare, Handle, Key, Neighbour, NeighbourFilter, Object, Operation, route};
+use linx::{
+    AddressView, Compare, Handle, Key, LinkFlags, LinkView, Neighbour, NeighbourFilter, Object, Operation,
+    RouteFilter, route,
+};
+use linx_sys::{Protocol, RecvBuf, Socket};
 use linx_test::{PATIENCE, SilentScene, Stage, Teller, is_root, skip_unless};
+use linx_wire::header::{Messages, control};
 use linx_wire::nft::{Element, EntityRef};
 
 /// So long nothing is said before nothing more is expected.
@@ -91,7 +96,6 @@ impl State {
     }
 
     fn hear_object(&mut self, event: route::Event) {
-        use linx::LinkView;
         match &event.object {
             // About bridge ports and IPv6 on links, not about links.
             Object::Link(link) if link.family() != 0 => return,
@@ -371,6 +375,86 @@ fn what_changes_nothing_is_not_told() {
     skip_unless!(is_root(), "not root");
     let played = play(SilentScene::named("what_changes_nothing_is_not_told")).unwrap();
     assert_eq!((show(&played.changed), show(&played.wrong), played.told), Default::default());
+}
+
+/// How many IPv4 routes a dump of them alone has, which does not wait for what the kernel is at (KERNEL.md 4.6).
+fn dumped(socket: &Socket) -> usize {
+    let request = RouteFilter { family: 2, ..RouteFilter::default() }.request();
+    socket.send(&request.finish(socket.next_seq(), 0).unwrap()).unwrap();
+    let (mut buf, mut count) = (RecvBuf::for_events(), 0);
+    loop {
+        let received = socket.recv_timeout(&mut buf, Some(PATIENCE)).unwrap();
+        for message in Messages::new(received.bytes()) {
+            match message.unwrap().header.message_type {
+                control::DONE => return count,
+                _ => count += 1,
+            }
+        }
+    }
+}
+
+/// Whether an event is the one.
+type Heard = fn(&route::Event) -> bool;
+
+/// How routes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    AtOnce,
+    AfterAskingForALink,
+    AsListed,
+}
+
+/// Plays a scene with 10,000 more IPv4 routes by `ve0`, and counts routes as soon as an event is heard: how many of them are
+/// not there in the end.
+fn ghosts(name: &str, counted: Counted, heard: Heard) -> usize {
+    let mut stage = SilentScene::named(name).prepare().unwrap();
+    let lines =
+        (0..10_000).map(|n| format!("route add 10.200.{}.{}/32 via 10.0.0.2 dev ve0\n", n / 256, n % 256));
+    stage.namespace.batch(&lines.collect::<String>());
+    let handle = Handle::new(&stage.netns()).unwrap();
+    let socket = Socket::open(Protocol::ROUTE, &stage.netns()).unwrap();
+    let mut monitor = route::Monitor::builder().netns(&stage.netns()).rcvbuf(64 << 20).subscribe().unwrap();
+    let count = || match counted {
+        Counted::AsListed => {
+            handle.routes_by(RouteFilter { family: 2, ..RouteFilter::default() }).all().unwrap().len()
+        }
+        _ => dumped(&socket),
+    };
+    let at_once = std::thread::scope(|scope| {
+        let counting = scope.spawn(|| {
+            while !monitor.recv().unwrap().event().is_some_and(|event| heard(&event)) {}
+            if counted == Counted::AfterAskingForALink {
+                handle.link_by_index(11).unwrap();
+            }
+            count()
+        });
+        stage.act();
+        counting.join().unwrap()
+    });
+    std::thread::sleep(QUIET);
+    at_once.saturating_sub(count())
+}
+
+#[test]
+fn a_list_waits_for_what_was_announced_too_early() {
+    skip_unless!(is_root(), "not root");
+    let down = |event: &route::Event| matches!(&event.object, Object::Link(link) if link.index() == 10 && !link.flags().contains(LinkFlags::UP));
+    let deleted = |event: &route::Event| {
+        event.op == Operation::Del
+            && matches!(&event.object, Object::Address(address) if address.family() == 2)
+    };
+    let scenes: [(&str, Heard); 3] = [
+        ("link_down_takes_ipv4_routes", down),
+        ("link_deleted_takes_ipv4_routes", down),
+        ("last_ipv4_address_takes_the_other_routes", deleted),
+    ];
+    for (name, heard) in scenes {
+        // Whether there are any is a race.
+        let early = ghosts(name, Counted::AtOnce, heard);
+        eprintln!("{name}: {early} routes dumped that were about to go");
+        assert_eq!(ghosts(name, Counted::AfterAskingForALink, heard), 0, "{name}");
+        assert_eq!(ghosts(name, Counted::AsListed, heard), 0, "{name}");
+    }
 }
 
 #[test]

@@ -92,6 +92,29 @@ fn the_mirror_knows_what_no_event_tells() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// What is announced before the kernel has carried it out (KERNEL.md 4.6): with so many routes it takes it milliseconds.
+#[test]
+fn what_is_announced_too_early_is_waited_for() {
+    skip_unless!(is_root(), "not root");
+    for (name, route) in [
+        ("link_down_takes_ipv4_routes", "via 10.0.0.2 dev ve0"),
+        ("link_deleted_takes_ipv4_routes", "via 10.0.0.2 dev ve0"),
+        ("link_moved_takes_ipv4_routes", "via 10.0.0.2 dev ve0"),
+        ("last_ipv4_address_takes_the_other_routes", "via 10.0.0.2 dev ve0"),
+        ("link_down_makes_hops_dead", "nexthop via 10.0.0.2 dev ve0 nexthop via 10.1.0.2 dev ve1"),
+        ("next_hop_deleted_takes_ipv4_routes", "nhid 1"),
+        ("group_deleted_takes_ipv4_routes", "nhid 10"),
+        ("member_deleted_shortens_routes_of_its_group", "nhid 10"),
+    ] {
+        let mut stage = SilentScene::named(name).prepare().unwrap();
+        let lines = (0..10_000).map(|n| format!("route add 10.200.{}.{}/32 {route}\n", n / 256, n % 256));
+        stage.namespace.batch(&lines.collect::<String>());
+        let mirror = Mirror::builder(&stage.netns()).audit(None).rcvbuf(64 << 20).start().unwrap();
+        stage.act();
+        assert_eq!(wrong(&mirror, &stage).len(), 0, "{name}");
+    }
+}
+
 #[test]
 fn without_the_rules_of_silence_the_mirror_is_wrong() {
     skip_unless!(is_root(), "not root");
