@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod follow;
 mod list;
 mod monitor;
 mod netns;

@@ -13,30 +13,26 @@ use std::time::{Duration, Instant, SystemTime};
 use linx::Kind;
 use linx::author::{Attach, Authors};
 use linx::json::Op;
-use linx::namespaces::{Change as Coming, Watcher};
-use linx_sys::PollSet;
+use linx::namespaces::Change as Coming;
 
+use super::follow::{ANSWERS, End, Ended, Follow, INTERRUPT, NAMESPACES, OUTPUT, note_not_followed};
 use super::state::{Opened, State};
 use crate::args::{Family, Global, Monitor};
 use crate::error::{Failure, Outcome, note};
 use crate::filter::{self, Query};
 use crate::names::Machine;
 use crate::object::Object;
-use crate::out::{CommitForm, Hangup, Layout, Printer, Sign};
+use crate::out::{CommitForm, Layout, Printer, Sign};
 use crate::place::{self, Place};
-use crate::privileges::{self, Budget};
-use crate::signals::{self, Interrupt};
+use crate::privileges;
+use crate::signals;
 use crate::units::{self, show_duration};
 
-use source::{Ended, Nft, Source};
+use source::{Nft, Source};
 use tail::{Item, Tail};
 
-/// Tokens of what is waited for; those of namespaces follow.
-const INTERRUPT: u64 = 0;
-const NAMESPACES: u64 = 1;
-const OUTPUT: u64 = 2;
-const ANSWERS: u64 = 3;
-const FIRST: u64 = 16;
+/// What it is called in messages.
+const MONITOR: &str = "monitor";
 
 /// Notices that one namespace may have printed before the others have their turn.
 const SHARE: usize = 8192;
@@ -82,33 +78,9 @@ fn nft_of(args: &Monitor, query: &Query) -> Outcome<Nft> {
     }
 }
 
-/// Why it ended.
-#[derive(Debug)]
-enum End {
-    /// A signal.
-    Interrupted,
-    /// So many changes were asked for.
-    Counted,
-    /// The time is over.
-    TimeOut,
-    /// Nobody reads any more.
-    Closed,
-    /// The last namespace is gone, by this name.
-    NothingLeft(String),
-}
-
 struct Session {
     wish: Wish,
-    poll: PollSet,
-    sources: BTreeMap<u64, Source>,
-    next_token: u64,
-    /// With `--all-netns`: tells which come and go.
-    watcher: Option<Watcher>,
-    /// It was said that it cannot look.
-    is_blind: bool,
-    budget: Budget,
-    /// What is only waited for.
-    _waited_for: (Interrupt, Option<Hangup>),
+    follow: Follow<Source>,
     tail: Tail,
     began: Instant,
     /// Namespaces of the beginning whose snapshot is not complete; `None`: people were told that all are.
@@ -145,73 +117,36 @@ impl Session {
         let places = place::chosen(global)?;
         let signals = signals::block()?;
         let authors = Authors::start_keeping(privileges::of_authors(global))?;
-        let mut budget = Budget::of_machine();
-        let each = budget.each(wish.rcvbuf, places.len() * wish.sockets());
-        let mut sources = BTreeMap::new();
-        for (token, place) in (FIRST..).zip(places) {
-            let source = match Source::open(place, &wish.query.kinds(), wish.nft, each, !global.all_netns) {
-                Ok(source) => source,
-                // Gone since it was found: the watcher would tell the same.
-                Err(Ended::Gone) if global.all_netns => continue,
-                Err(Ended::Gone) => return Err(Failure::system("the namespace is gone")),
-                Err(Ended::Failed(failure)) => return Err(failure),
-            };
-            budget.take(source.rcvbuf());
-            sources.insert(token, source);
-        }
-        let watcher = if global.all_netns { Some(Watcher::new()?) } else { None };
+        let buffers = (wish.rcvbuf, wish.sockets());
+        let mut follow = Follow::open(places, global, buffers, |place, each| {
+            Source::open(place, &wish.query.kinds(), wish.nft, each, !global.all_netns)
+        })?;
+        let sources = &follow.sources;
         let has_nft = sources.values().any(Source::has_nft);
         if wish.nft == Nft::IfAllowed && !has_nft {
             privileges::note_no_nft();
         }
         privileges::keep_only(&privileges::of_monitor(global, has_nft))?;
-        let interrupt = signals.listen()?;
-        check_links(&sources, &wish.query)?;
+        check_links(sources, &wish.query)?;
         let cache = authors.cache().err().map(ToString::to_string);
         let queue = Attach::new(authors)?;
         let least = sources.values().map(Source::least_rcvbuf).min().unwrap_or(usize::MAX);
         if least < wish.rcvbuf {
-            privileges::note_clamped(least, wish.rcvbuf, each < wish.rcvbuf);
+            privileges::note_clamped(least, wish.rcvbuf, follow.each < wish.rcvbuf);
         }
         if let (Some(why), 1..) = (cache, global.verbose) {
             note(format_args!("authors that have ended are known by their number alone: {why}"));
         }
-        let poll = PollSet::new()?;
-        poll.add(&interrupt, INTERRUPT)?;
-        poll.add(&queue, ANSWERS)?;
-        if let Some(watcher) = &watcher {
-            poll.add(watcher, NAMESPACES)?;
-        }
-        let hangup = Hangup::of_stdout();
-        if let Some(hangup) = &hangup {
-            poll.add(hangup, OUTPUT)?;
-        }
+        follow.attend(signals, &queue)?;
         let printer = Printer::new(Layout { live: true, ..Layout::new(global) }, machine)?;
         let mut printer = printer.commits(wish.commits);
-        for (token, source) in &sources {
-            poll.add(source, *token)?;
-            printer.make_room(&source.place);
-        }
-        let next_token = sources.keys().next_back().map_or(FIRST, |last| last + 1);
+        follow.sources.values().for_each(|source| printer.make_room(&source.place));
         let tail = Tail::new(printer, queue, &wish.query, wish.family, count);
-        let began = Instant::now();
-        Ok(Self {
-            wish,
-            poll,
-            sources,
-            next_token,
-            watcher,
-            is_blind: false,
-            budget,
-            _waited_for: (interrupt, hangup),
-            tail,
-            began,
-            unsynced: None,
-        })
+        Ok(Self { wish, follow, tail, began: Instant::now(), unsynced: None })
     }
 
     fn run(mut self) -> Outcome {
-        match self.follow() {
+        match self.go_on() {
             Ok(end) => self.close(&end),
             Err(failure) => {
                 // What came before is worth having.
@@ -222,12 +157,12 @@ impl Session {
     }
 
     /// Prints until something ends it.
-    fn follow(&mut self) -> Outcome<End> {
-        self.unsynced = self.wish.snapshot.then_some(self.sources.len());
-        for token in self.sources.keys().copied().collect::<Vec<_>>() {
+    fn go_on(&mut self) -> Outcome<End> {
+        self.unsynced = self.wish.snapshot.then_some(self.follow.sources.len());
+        for token in self.follow.sources.keys().copied().collect::<Vec<_>>() {
             match self.begin(token) {
-                Err(failure) if self.watcher.is_some() => {
-                    self.give_up(token, failure)?;
+                Err(failure) if self.follow.is_open() => {
+                    self.follow.give_up(token, MONITOR, failure)?;
                     self.one_less();
                 }
                 outcome => outcome?,
@@ -240,7 +175,7 @@ impl Session {
                 return Ok(end);
             }
             let patience = self.patience();
-            let ready = self.poll.wait(patience)?.to_vec();
+            let ready = self.follow.wait(patience)?;
             let mut taken = 0;
             for token in ready {
                 match token {
@@ -250,10 +185,13 @@ impl Session {
                     token => taken += self.turn(token)?,
                 }
             }
-            self.late_turns()?;
+            // Those that wait for another try to open their socket.
+            for token in self.follow.late() {
+                self.turn(token)?;
+            }
             self.namespaces()?;
             if (MANY..SHARE).contains(&taken)
-                && self.sources.values().all(|source| source.least_rcvbuf() >= ROOMY)
+                && self.follow.sources.values().all(|source| source.least_rcvbuf() >= ROOMY)
             {
                 self.settle()?;
                 self.tail.printer.flush();
@@ -267,11 +205,8 @@ impl Session {
         if self.tail.is_full() {
             return Some(End::Counted);
         }
-        if let Some(name) = &self.tail.last_gone
-            && self.sources.is_empty()
-            && self.watcher.is_none()
-        {
-            return Some(End::NothingLeft(name.clone()));
+        if let Some(name) = self.follow.nothing_left() {
+            return Some(End::NothingLeft(name.to_owned()));
         }
         if self.tail.printer.is_closed() {
             return Some(End::Closed);
@@ -285,16 +220,13 @@ impl Session {
         if self.tail.queue.is_ready(now) {
             return Some(Duration::ZERO);
         }
-        let moments =
-            [self.wish.until, self.tail.queue.deadline(), self.watcher.as_ref().map(Watcher::deadline)];
-        let sources = self.sources.values().map(Source::deadline);
-        let first = moments.into_iter().chain(sources).flatten().min();
+        let first = self.follow.first([self.wish.until, self.tail.queue.deadline()]);
         first.map(|moment| moment.saturating_duration_since(now))
     }
 
     /// Learns a namespace's links; with `--snapshot` prints its state.
     fn begin(&mut self, token: u64) -> Outcome {
-        let Some(source) = self.sources.get_mut(&token) else { return Ok(()) };
+        let Some(source) = self.follow.sources.get_mut(&token) else { return Ok(()) };
         match snapshot(&self.wish, source, &mut self.tail) {
             Ok(()) => {
                 if self.wish.snapshot && !source.is_incomplete() {
@@ -314,14 +246,12 @@ impl Session {
 
     /// Takes what a namespace has to tell.
     fn turn(&mut self, token: u64) -> Outcome<usize> {
-        let Some(source) = self.sources.get_mut(&token) else { return Ok(0) };
+        let Some(source) = self.follow.sources.get_mut(&token) else { return Ok(0) };
         let tail = &mut self.tail;
         match source.turn(SHARE, |place, links, turn| tail.take(token, place, links, turn)) {
             Ok(taken) => Ok(taken),
             Err(Ended::Gone) => {
-                // Its descriptor is readable for ever.
-                if source.set_gone() {
-                    self.poll.remove(&*source)?;
+                if self.follow.silence(token)? {
                     tail.queue.push(Item::Gone(token), None, Instant::now());
                 }
                 Ok(0)
@@ -330,22 +260,11 @@ impl Session {
         }
     }
 
-    /// Those that wait for another try to open their socket.
-    fn late_turns(&mut self) -> Outcome {
-        let now = Instant::now();
-        let late =
-            |(token, source): (&u64, &Source)| source.deadline().filter(|at| *at <= now).map(|_| *token);
-        for token in self.sources.iter().filter_map(late).collect::<Vec<_>>() {
-            self.turn(token)?;
-        }
-        Ok(())
-    }
-
     /// Prints what has its author now.
     fn settle(&mut self) -> Outcome {
         while let Some((item, author)) = self.tail.queue.pop(Instant::now()) {
             let token = item.token();
-            let Some(source) = self.sources.get_mut(&token) else { continue };
+            let Some(source) = self.follow.sources.get_mut(&token) else { continue };
             match item {
                 Item::Gone(_) => self.leave(token)?,
                 Item::Synced(_, time) => {
@@ -364,47 +283,26 @@ impl Session {
         if self.unsynced == Some(0) {
             self.unsynced = None;
             // Each namespace has its own.
-            let generation = self.sources.values().next().and_then(Source::generation);
-            let generation = generation.filter(|_| self.sources.len() == 1);
-            self.tail.all_synced(self.sources.len(), generation, self.began.elapsed());
+            let sources = &self.follow.sources;
+            let generation = sources.values().next().and_then(Source::generation);
+            let generation = generation.filter(|_| sources.len() == 1);
+            self.tail.all_synced(sources.len(), generation, self.began.elapsed());
         }
     }
 
     /// A namespace is gone.
     fn leave(&mut self, token: u64) -> Outcome {
-        let Some(mut source) = self.sources.remove(&token) else { return Ok(()) };
-        if source.set_gone() {
-            self.poll.remove(&source)?;
-        }
+        let Some(source) = self.follow.leave(token)? else { return Ok(()) };
         if source.is_incomplete() {
             self.one_less();
         }
-        self.budget.give_back(source.rcvbuf());
         self.tail.printer.netns(&source.place, Op::Del, Sign::Minus);
-        self.tail.last_gone = Some(source.place.name);
         Ok(())
     }
 
     /// Namespaces that came or went.
     fn namespaces(&mut self) -> Outcome {
-        let Some(watcher) = &mut self.watcher else { return Ok(()) };
-        let changes = match watcher.advance(Instant::now()) {
-            Ok(changes) => changes,
-            // What is followed goes on; the next look may succeed.
-            Err(error) if error.kind() == linx_sys::ErrorKind::TooManyFiles => {
-                if !std::mem::replace(&mut self.is_blind, true) {
-                    note(format_args!("namespaces that come and go are not seen: {error}"));
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        // Where nothing came it may not have looked.
-        self.is_blind &= changes.is_empty();
-        for change in changes {
-            let cookie = change.namespace().cookie;
-            let known = self.sources.iter().find(|(_, source)| Some(source.place.cookie) == cookie);
-            let known = known.map(|(token, _)| *token);
+        for (change, known) in self.follow.changes()? {
             match (change, known) {
                 (Coming::Added(namespace), None) => {
                     if let Some(place) = Place::found(&namespace)? {
@@ -413,7 +311,7 @@ impl Session {
                 }
                 (Coming::Changed(namespace), Some(token)) => {
                     if let (Some(place), Some(source)) =
-                        (Place::found(&namespace)?, self.sources.get_mut(&token))
+                        (Place::found(&namespace)?, self.follow.sources.get_mut(&token))
                         && place.name != source.place.name
                     {
                         self.tail.printer.netns(&place, Op::New, Sign::Tilde);
@@ -433,33 +331,20 @@ impl Session {
 
     /// A namespace that came. That one of them cannot be followed does not end the others.
     fn join(&mut self, place: Place) -> Outcome {
-        let rcvbuf = self.budget.each(self.wish.rcvbuf, self.wish.sockets());
+        let rcvbuf = self.follow.share(self.wish.rcvbuf, self.wish.sockets());
         let name = place.name.clone();
         let nft = if self.wish.nft == Nft::No { Nft::No } else { Nft::IfAllowed };
         let source = match Source::open(place, &self.wish.query.kinds(), nft, rcvbuf, false) {
             Ok(source) => source,
             Err(Ended::Gone) => return Ok(()),
             Err(Ended::Failed(failure)) => {
-                note_not_followed(&name, failure);
+                note_not_followed(MONITOR, &name, failure);
                 return Ok(());
             }
         };
-        self.budget.take(source.rcvbuf());
-        let token = self.next_token;
-        self.next_token += 1;
-        self.poll.add(&source, token)?;
         self.tail.printer.netns(&source.place, Op::New, Sign::Plus);
-        self.sources.insert(token, source);
-        self.begin(token).or_else(|failure| self.give_up(token, failure))
-    }
-
-    /// Leaves out a namespace that cannot be followed.
-    fn give_up(&mut self, token: u64, failure: Failure) -> Outcome {
-        let Some(source) = self.sources.remove(&token) else { return Ok(()) };
-        note_not_followed(&source.place.name, failure);
-        self.poll.remove(&source)?;
-        self.budget.give_back(source.rcvbuf());
-        Ok(())
+        let token = self.follow.add(source)?;
+        self.begin(token).or_else(|failure| self.follow.give_up(token, MONITOR, failure))
     }
 
     /// Ends in good order: everything is written, and a person is told what there was.
@@ -468,31 +353,18 @@ impl Session {
             // What is known is printed, with authors as far as they are.
             let later = Instant::now() + Attach::<Item>::PATIENCE;
             while let Some((item, author)) = self.tail.queue.pop(later) {
-                if let Some(source) = self.sources.get_mut(&item.token()) {
+                if let Some(source) = self.follow.sources.get_mut(&item.token()) {
                     self.tail.show_item(source, &item, author.as_ref());
                 }
             }
         }
         let summary = self.tail.summary(&show_duration(self.began.elapsed()));
         self.tail.printer.finish()?;
-        match end {
-            End::Interrupted => {
-                note(summary);
-                Ok(())
-            }
-            End::Counted | End::Closed => Ok(()),
-            End::TimeOut => Err(Failure::time_out()),
-            End::NothingLeft(name) => {
-                Err(Failure::system(format!("namespace \"{name}\" was deleted; nothing is left to monitor")))
-            }
+        if matches!(end, End::Interrupted) {
+            note(summary);
         }
+        end.outcome(MONITOR)
     }
-}
-
-/// With `--all-netns`, one that cannot be followed does not end the others.
-fn note_not_followed(name: &str, failure: Failure) {
-    let text = failure.of("monitor").text().unwrap_or_default();
-    note(format_args!("namespace {name} is not followed: {}", text.trim_start_matches("linx: ")));
 }
 
 /// A link that is named must be in one of the namespaces at least.

@@ -8,9 +8,10 @@ use linx::monitor::{Barrier, Loss, RestartPolicy};
 use linx::names::KnownSets;
 use linx::nft::{self, Transaction};
 use linx::route::{EventRef, Monitor, Notice, NoticeRef};
-use linx::{ErrorKind, Kind, ObjectRef, Operation};
+use linx::{Kind, ObjectRef, Operation};
 use linx_sys::PollSet;
 
+use crate::cmd::follow::{Ended, Followed};
 use crate::cmd::state::{is_refused, sets_of};
 use crate::error::Failure;
 use crate::filter::Links;
@@ -129,13 +130,6 @@ impl Source {
         })
     }
 
-    /// Effective size of the receive buffers, bytes.
-    pub(super) fn rcvbuf(&self) -> usize {
-        let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
-        let nft = self.nft.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
-        usize::try_from(route.unwrap_or(0).saturating_add(nft.unwrap_or(0))).unwrap_or(usize::MAX)
-    }
-
     /// Effective size of its smallest receive buffer, bytes.
     pub(super) fn least_rcvbuf(&self) -> usize {
         let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
@@ -171,18 +165,6 @@ impl Source {
     /// The generation of the rule set that was printed.
     pub(super) fn generation(&self) -> Option<u32> {
         self.generation
-    }
-
-    /// When it wants its turn even if nothing is there.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let route = self.route.as_ref().and_then(Monitor::deadline);
-        let nft = self.nft.as_ref().and_then(nft::Monitor::deadline);
-        route.into_iter().chain(nft).min()
-    }
-
-    /// Remembers that the namespace is gone; false when that was known.
-    pub(super) fn set_gone(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_gone, true)
     }
 
     /// Drops what happened so far: the snapshot that begins now has it. Where the rule set was known, and is another by
@@ -298,23 +280,25 @@ fn open_nft(place: &Place, nft: Nft, rcvbuf: usize, follow: bool) -> Result<Opti
     }
 }
 
-/// Why a namespace is followed no more.
-pub(super) enum Ended {
-    /// It does not exist any more.
-    Gone,
-    /// Something failed.
-    Failed(Failure),
-}
-
-impl From<linx::Error> for Ended {
-    fn from(error: linx::Error) -> Self {
-        if error.kind == ErrorKind::NamespaceGone { Self::Gone } else { Self::Failed(error.into()) }
+impl Followed for Source {
+    fn place(&self) -> &Place {
+        &self.place
     }
-}
 
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        if failure.is_gone() { Self::Gone } else { Self::Failed(failure) }
+    fn rcvbuf(&self) -> usize {
+        let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        let nft = self.nft.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        usize::try_from(route.unwrap_or(0).saturating_add(nft.unwrap_or(0))).unwrap_or(usize::MAX)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let route = self.route.as_ref().and_then(Monitor::deadline);
+        let nft = self.nft.as_ref().and_then(nft::Monitor::deadline);
+        route.into_iter().chain(nft).min()
+    }
+
+    fn set_gone(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_gone, true)
     }
 }
 

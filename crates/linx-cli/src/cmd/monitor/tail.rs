@@ -70,8 +70,6 @@ pub(super) struct Tail {
     family: Option<u8>,
     /// Changes still to be printed.
     left: Option<u64>,
-    /// The namespace that went last.
-    pub(super) last_gone: Option<String>,
     seen: u64,
     printed: u64,
     losses: u64,
@@ -95,7 +93,6 @@ impl Tail {
             nft: query.nft_kinds().to_vec(),
             family: family.map(Family::number).filter(|number| *number != family::UNSPEC),
             left: count,
-            last_gone: None,
             seen: 0,
             printed: 0,
             losses: 0,
