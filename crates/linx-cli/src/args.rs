@@ -31,6 +31,8 @@ Filters, combined with \"and\", each may be preceded by \"not\":
   to match PREFIX  … to this prefix and shorter ones
   by WHO           changes by a command, pid, login, unit or container, or by its parent
   op new|del       changes of one direction (monitor)
+  op added|changed|removed  what became of it (watch)
+  cause CAUSE      event, implied, resync, expired or audit (watch)
 Objects and words may be abbreviated as with ip: l a r n ru nex.
 Behind nft: ruleset, tables, chains, rules, sets, elements, objects, flowtables.";
 
@@ -66,6 +68,9 @@ pub(crate) enum Command {
     /// Print every change as it happens
     #[command(after_help = FILTERS)]
     Monitor(Monitor),
+    /// Print what really changes: each difference once, what the kernel does not announce included
+    #[command(after_help = FILTERS)]
+    Watch(Watch),
     /// Show the network namespaces of this machine
     Netns(Netns),
     /// Print the JSON Schema that every line of JSON satisfies
@@ -260,6 +265,44 @@ pub(crate) struct Monitor {
     pub(crate) global: Global,
 }
 
+/// `linx watch`
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// Objects (all of them unless told), then filters
+    #[arg(value_name = "OBJECT|FILTER")]
+    pub(crate) words: Vec<OsString>,
+    /// Without the state before the changes: JSON begins with it unless this is said
+    #[arg(long, conflicts_with = "snapshot")]
+    pub(crate) no_state: bool,
+    /// The state first, also for people
+    #[arg(long)]
+    pub(crate) snapshot: bool,
+    /// Also what is hidden from people: states of neighbours, NOARP entries, lifetimes, counters, table local
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Changes of a commit, or of one cause, that people see one by one; more are counted; 0: all are printed, and
+    /// nothing is joined
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) fold: usize,
+    /// End after so many changes; a commit counts as one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// End after this time (30s, 5m, 1h30m), with exit status 4
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) duration: Option<String>,
+    /// Print nothing but what is different at the end from what it was when it began
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// A commit is one line of JSON, however long
+    #[arg(long)]
+    pub(crate) whole: bool,
+    /// Receive buffer to ask the kernel for, for each socket of each namespace
+    #[arg(long, value_name = "SIZE", default_value = "64M")]
+    pub(crate) rcvbuf: String,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
 /// `linx netns`
 #[derive(Args, Debug)]
 pub(crate) struct Netns {
@@ -299,6 +342,7 @@ impl Command {
         match self {
             Self::List(_) => "list",
             Self::Monitor(_) => "monitor",
+            Self::Watch(_) => "watch",
             Self::Netns(_) => "netns",
             Self::Schema(_) => "schema",
             Self::Completions(_) => "completions",
@@ -311,6 +355,7 @@ impl Command {
         match self {
             Self::List(args) => &args.global,
             Self::Monitor(args) => &args.global,
+            Self::Watch(args) => &args.global,
             Self::Netns(args) => &args.global,
             Self::Schema(args) => &args.global,
             Self::Completions(args) => &args.global,

@@ -46,6 +46,11 @@ pub(crate) fn of_monitor(global: &Global, nft: bool) -> Vec<Capability> {
     keep
 }
 
+/// What watching takes: what following does, and to read again what was lost.
+pub(crate) fn of_watch(global: &Global, nft: bool) -> Vec<Capability> {
+    of_monitor(global, nft)
+}
+
 /// Says that nf_tables is not followed, or listed.
 pub(crate) fn note_no_nft() {
     let program = Failure::program();
@@ -111,12 +116,13 @@ fn memory(meminfo: &str) -> Option<usize> {
     kib.checked_mul(1024)
 }
 
-/// Says that a receive buffer is smaller than asked for, and why: `shared` is that there are many of them.
-pub(crate) fn note_clamped(effective: usize, asked: usize, shared: bool) {
+/// Says that a receive buffer is smaller than asked for, and why: `shared` is that there are many of them; `then` what becomes of
+/// an overflow.
+pub(crate) fn note_clamped(effective: usize, asked: usize, shared: bool, then: &str) {
     use crate::units::show_size;
     let why = if shared { "all of them may take an eighth of the memory" } else { "net.core.rmem_max" };
     note(format_args!(
-        "receive buffer is {}, not {}: {why}; overflows are likelier (they are reported)",
+        "receive buffer is {}, not {}: {why}; overflows are likelier (they are {then})",
         show_size(effective),
         show_size(asked)
     ));

@@ -364,8 +364,22 @@ fn hostile_names_reach_no_terminal_as_they_are() {
     let line = format!("-n {name} -c monitor --snapshot");
     let mut human = Running::start(linx(line.split_whitespace()));
     human.find(|line| line.contains("synced"));
+    let [mut watch, mut watch_json] = ["-c watch --all --fold 0", "-j watch"].map(|args| {
+        let line = format!("-n {name} {args}");
+        let mut running = Running::start(linx(line.split_whitespace()));
+        running.find(|line| line.contains("synced"));
+        running
+    });
     let made = menagerie(&namespace);
     assert!(made.len() >= 40);
+    // And what changes of them.
+    let mut raw = Raw::new(&namespace.netns());
+    for index in (FIRST..).take(made.len()) {
+        let [a, b, c, d] = index.to_ne_bytes();
+        let link = Request::new(rtm::NEWLINK, MessageFlags::REQUEST | MessageFlags::ACK);
+        let link = link.body(&[0, 0, 0, 0, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0]).attribute_u32(4, 1300);
+        assert_eq!(raw.ask(link), 0, "{index}");
+    }
 
     let harmless = |line: &str| {
         // What colour is made of is ours, and nothing else of the kind is there.
@@ -381,7 +395,12 @@ fn hostile_names_reach_no_terminal_as_they_are() {
     let last = u32::try_from(made.len()).unwrap() - 1 + FIRST;
     live.find_json(|line| line["kind"] == "rule" && line["rule"]["priority"] == last);
     human.find(|line| line.contains(&format!(" {last}: from all iif ")));
-    live.seen.iter().for_each(|line| harmless(line));
+    let last_name = format!("link/{last}");
+    watch_json.find_json(|line| line["op"] == "changed" && line["key"] == last_name.as_str());
+    for _ in &made {
+        watch.find(|line| line.contains("mtu 1500 → 1300"));
+    }
+    live.seen.iter().chain(&watch.seen).chain(&watch_json.seen).for_each(|line| harmless(line));
     human.seen.iter().for_each(|line| harmless(line));
 
     for args in [

@@ -46,6 +46,10 @@ fn a_command_line_that_cannot_be_understood_is_exit_1() {
         ("monitor --count 0", "linx: \"0\" is no value for --count <N>; `linx --help` tells more"),
         ("monitor --count many", "linx: \"many\" is no value for --count <N>; `linx --help` tells more"),
         ("monitor --for soon", "linx: monitor: \"soon\" is not a duration; like 30s, 5m, 1h30m or 250ms"),
+        (
+            "watch --no-state --snapshot",
+            "linx: --no-state cannot be used twice, or not with --snapshot; `linx --help` tells more",
+        ),
         ("monitor --rcvbuf big", "linx: monitor: \"big\" is not a size; like 4096, 256K or 64M"),
         ("-n a monitor --all-netns", "linx: monitor: -n and --all-netns contradict each other"),
         (
@@ -205,7 +209,7 @@ fn help_and_version_are_on_standard_output() {
 #[test]
 fn every_command_has_a_manual_page() {
     let whole = words("man").ok();
-    for name in ["list", "monitor", "netns", "schema", "completions", "man"] {
+    for name in ["list", "monitor", "watch", "netns", "schema", "completions", "man"] {
         assert!(whole.text().contains(&format!("linx\\-{name}(1)")), "{name}");
         let page = words(&format!("man {name}")).ok();
         assert!(page.text().contains(&format!(".TH linx-{name} 1")), "{}", page.text());

@@ -7,6 +7,7 @@ mod netns;
 mod pages;
 mod route_get;
 mod state;
+mod watch;
 
 use crate::args::{Command, Global};
 use crate::error::Outcome;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &Command, global: &Global) -> Outcome {
         Command::Man(args) => pages::man(args),
         Command::List(args) => list::run(args, global),
         Command::Monitor(args) => monitor::run(args, global),
+        Command::Watch(args) => watch::run(args, global),
         Command::Netns(_) => netns::run(global),
     };
     outcome.map_err(|failure| failure.of(command.name()))

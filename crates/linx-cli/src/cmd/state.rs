@@ -64,7 +64,7 @@ impl State<'_> {
         let failed = Failure::from;
         let number = self.family.map_or(family::UNSPEC, Family::number);
         let mut list = |object: ObjectRef<'_>, settled: bool| {
-            let subject = Subject { object, op: "list", links: &opened.links };
+            let subject = Subject { object, op: "list", cause: None, links: &opened.links };
             if self.filter.keeps(&subject) {
                 printer.state(&opened.place, &opened.links.names, &opened.peers, object, !settled);
             }
@@ -129,7 +129,7 @@ impl State<'_> {
         let filter = RouteFilter { family: number, table, oif: self.dev(opened), ..RouteFilter::default() };
         let outcome = opened.handle.routes_by(filter).for_each(|route| {
             let object = ObjectRef::from(route);
-            let subject = Subject { object, op: "list", links: &opened.links };
+            let subject = Subject { object, op: "list", cause: None, links: &opened.links };
             if self.filter.is_empty() || self.filter.keeps(&subject) {
                 printer.state(&opened.place, &opened.links.names, &opened.peers, object, false);
             }

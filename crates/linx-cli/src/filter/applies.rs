@@ -58,7 +58,8 @@ impl Test {
 impl Filter {
     /// Refuses a condition that holds for no object of these kinds, whatever there is.
     pub(super) fn check(&self, kinds: &[Object]) -> Outcome {
-        for term in &self.terms {
+        // Everything that is told has a cause.
+        for term in self.terms.iter().filter(|term| !matches!(term.test, Test::Cause(_))) {
             let concerned: Vec<Object> = kinds.iter().copied().filter(|kind| has(*kind, term.word)).collect();
             if concerned.is_empty() {
                 return Err(strange(term.word, kinds));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use linx::author::Author;
 use linx::names::LinkNames;
 use linx::nft::EntityRef;
 use linx::words;
@@ -19,8 +20,10 @@ use super::{Filter, LinkWord, Selector, Test};
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) object: ObjectRef<'a>,
-    /// `new`, `del` or `list`.
+    /// `new`, `del` or `list`; `added`, `changed` or `removed`.
     pub(crate) op: &'static str,
+    /// Why a mirror changed.
+    pub(crate) cause: Option<&'static str>,
     /// The links of its namespace.
     pub(crate) links: &'a Links,
 }
@@ -135,6 +138,30 @@ pub(crate) struct Who<'a> {
     pub(crate) parent_comm: Option<&'a [u8]>,
 }
 
+impl<'a> Who<'a> {
+    /// What is known of an author.
+    pub(crate) fn of(author: Option<&'a Author>) -> Self {
+        let Some(author) = author else { return Self::default() };
+        let parent = author.parent.as_ref();
+        Self {
+            pid: author.pid.or(author.tid),
+            comm: author.comm.as_deref(),
+            login: author.login.as_deref(),
+            unit: author.unit.as_deref(),
+            container: author.container.as_ref().map(|container| &*container.id),
+            parent_pid: parent.map(|parent| parent.pid),
+            parent_comm: parent.and_then(|parent| parent.comm.as_deref()),
+        }
+    }
+}
+
+/// Whether an object is of an address family (`AF_*`). Links and groups of next hops are of no family; a link's parts are
+/// of one.
+pub(crate) fn is_of(object: &ObjectRef<'_>, wanted: u8) -> bool {
+    let have = object.family();
+    have == wanted || (have == family::UNSPEC && wanted != family::BRIDGE)
+}
+
 impl Who<'_> {
     fn is(&self, word: &str) -> bool {
         if let Ok(pid) = word.parse::<u32>() {
@@ -164,14 +191,33 @@ impl Filter {
         })
     }
 
+    /// Whether everything that is about objects lets one through, whatever became of it.
+    pub(crate) fn keeps_object(&self, subject: &Subject<'_>) -> bool {
+        self.terms.iter().all(|term| match &term.test {
+            Test::By(_) | Test::Op(_) | Test::Cause(_) => true,
+            test => holds(test, subject) != term.not,
+        })
+    }
+
     /// Whether everything but the author lets an object of nf_tables through, of which this is told.
     pub(crate) fn keeps_nft(&self, object: &EntityRef<'_>, op: &str) -> bool {
+        self.keeps_nft_of((object.family(), object.table()), op, None)
+    }
+
+    /// The same, of an object of a table of a family, and why a mirror changed.
+    pub(crate) fn keeps_nft_of(
+        &self,
+        (family, table): (u8, Option<Name<'_>>),
+        op: &str,
+        cause: Option<&str>,
+    ) -> bool {
         self.terms.iter().all(|term| match &term.test {
             Test::By(_) => true,
             Test::Op(operation) => (operation == op) != term.not,
-            Test::NftTable(family, name) => {
-                let is_family = family.is_none_or(|family| family.number() == object.family());
-                (is_family && object.table().is_some_and(|table| name.is(table))) != term.not
+            Test::Cause(word) => (cause == Some(word)) != term.not,
+            Test::NftTable(wanted, name) => {
+                let is_family = wanted.is_none_or(|wanted| wanted.number() == family);
+                (is_family && table.is_some_and(|table| name.is(table))) != term.not
             }
             // Nothing of the kind is of nf_tables.
             _ => term.not,
@@ -228,6 +274,7 @@ fn holds(test: &Test, subject: &Subject<'_>) -> bool {
         },
         Test::To(selector, prefixes) => prefixes.iter().any(|prefix| leads_to(object, *selector, *prefix)),
         Test::Op(operation) => operation == subject.op,
+        Test::Cause(cause) => subject.cause == Some(cause),
         Test::NftTable(..) => false,
         Test::By(_) => true,
     }

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::error::{Failure, Outcome};
 
-pub(crate) use matches::{Links, Subject, Who};
+pub(crate) use matches::{Links, Subject, Who, is_of};
 pub(crate) use parse::{Known, Query, parse};
 
 /// Conditions that all hold.
@@ -49,8 +49,10 @@ pub(crate) enum Test {
     To(Selector, Vec<IpNet>),
     /// The author of a change.
     By(String),
-    /// What the change is, in the words of records: `new`, `del`, `list`.
+    /// What the change is, in the words of records: `new`, `del`, `list`; `added`, `changed`, `removed`.
     Op(String),
+    /// Why a mirror changed.
+    Cause(String),
 }
 
 /// A link as it was typed: its name, or the form in which a hostile name is printed.
@@ -133,7 +135,7 @@ impl Filter {
 
     /// Refuses conditions about changes where there are none.
     pub(crate) fn without_changes(&self) -> Outcome {
-        match self.terms.iter().find(|term| matches!(term.test, Test::By(_) | Test::Op(_))) {
+        match self.terms.iter().find(|term| matches!(term.test, Test::By(_) | Test::Op(_) | Test::Cause(_))) {
             None => Ok(()),
             Some(term) => {
                 let message = format!("\"{}\" filters changes, and a list has none", term.word);

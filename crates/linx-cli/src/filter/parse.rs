@@ -66,8 +66,15 @@ pub(crate) trait Known {
 const FILTERS: [&str; 10] =
     ["dev", "table", "protocol", "to", "master", "type", "group", "by", "op", "cause"];
 
-/// Operations of records.
+/// Operations of records: what the kernel said, and what a mirror tells.
 const OPERATIONS: [&str; 3] = ["new", "del", "list"];
+const CHANGES: [&str; 3] = ["added", "changed", "removed"];
+
+/// Why a mirror changed.
+const CAUSES: [&str; 5] = ["event", "implied", "resync", "expired", "audit"];
+
+/// The command whose changes are a mirror's.
+const WATCH: &str = "watch";
 
 /// Parses what stands behind the name of `command`. Link names stay words: whether they exist is the namespace's.
 ///
@@ -97,7 +104,7 @@ pub(crate) fn parse(command: &str, all: &[OsString], known: &dyn Known) -> Outco
     let objects = all.len() - words.len();
     // By how many words are left, that one included.
     let late = |left| in_order(command, all, objects, all.len() - left);
-    let filter = conditions(words, &query, known, &late).and_then(|filter| {
+    let filter = conditions(command, words, &query, known, &late).and_then(|filter| {
         filter.check(&query.kinds())?;
         Ok(filter)
     });
@@ -119,6 +126,7 @@ fn in_order(command: &str, words: &[OsString], objects: usize, at: usize) -> Str
 }
 
 fn conditions<'a>(
+    command: &str,
     mut words: Peekable<impl ExactSizeIterator<Item = &'a OsStr>>,
     query: &Query,
     known: &dyn Known,
@@ -140,14 +148,14 @@ fn conditions<'a>(
                 let failure = Failure::usage(format!("{} is an object behind a filter", quoted(word)));
                 return Err(failure.remedy(format!("objects come first: {}", in_order(words.len() + 1))));
             }
-            return Err(stranger(word, query, not));
+            return Err(stranger(word, query, not, command == WATCH));
         };
         let is_nft = query.objects == [Object::Nft];
-        let mut value = || words.next().ok_or_else(|| missing(name, is_nft));
+        let mut value = || words.next().ok_or_else(|| missing(name, is_nft, command == WATCH));
         let test = if name == "table" && is_nft {
             nft_table(&mut value)?
         } else {
-            condition(name, &mut value, known)?
+            condition(name, &mut value, known, command == WATCH)?
         };
         filter.terms.push(Term { not, word: name, test });
     }
@@ -169,7 +177,7 @@ fn filter_word(word: &OsStr) -> Option<&'static str> {
         .copied()
 }
 
-fn missing(name: &str, is_nft: bool) -> Failure {
+fn missing(name: &str, is_nft: bool, watch: bool) -> Failure {
     let what = match name {
         "dev" | "master" => "the name of a link",
         "table" if is_nft => "the name of a table",
@@ -179,14 +187,16 @@ fn missing(name: &str, is_nft: bool) -> Failure {
         "type" => "a kind of link or type of route",
         "group" => "a group of links",
         "by" => "a command, pid, login, unit or container",
+        "op" if watch => "added, changed or removed",
         "op" => "new or del",
+        "cause" if watch => "event, implied, resync, expired or audit",
         _ => "a value",
     };
     Failure::usage(format!("\"{name}\" wants {what} behind it"))
 }
 
 /// A word that is neither an object nor the beginning of a condition.
-fn stranger(word: &OsStr, query: &Query, not: bool) -> Failure {
+fn stranger(word: &OsStr, query: &Query, not: bool, watch: bool) -> Failure {
     let text = word.to_string_lossy();
     let known = FILTERS.into_iter().chain(["not", "proto"]);
     if query.objects.is_empty() && !query.all && !not {
@@ -204,6 +214,9 @@ fn stranger(word: &OsStr, query: &Query, not: bool) -> Failure {
         Some(near) => failure.remedy(format!("did you mean \"{near}\"?")),
         None if text.parse::<std::net::IpAddr>().is_ok() || text.contains('/') => {
             failure.remedy(format!("did you mean \"to {}\"?", linx_wire::name::Name::new(word.as_bytes())))
+        }
+        None if watch => {
+            failure.remedy("filters are dev, master, type, group, table, proto, to, by, op and cause")
         }
         None => failure.remedy("filters are dev, master, type, group, table, proto, to, by and op"),
     }
@@ -223,6 +236,7 @@ fn condition<'a>(
     name: &'static str,
     value: &mut dyn FnMut() -> Outcome<&'a OsStr>,
     known: &dyn Known,
+    watch: bool,
 ) -> Outcome<Test> {
     let word = value()?;
     Ok(match name {
@@ -251,16 +265,23 @@ fn condition<'a>(
         }
         "op" => {
             let word = text(word)?;
-            match OPERATIONS.into_iter().find(|operation| *operation == word) {
-                Some(operation) => Test::Op(operation.to_owned()),
-                None => {
-                    return Err(Failure::usage(format!("no operation {}", quoted(word))).remedy("new or del"));
-                }
-            }
+            let known = if watch { CHANGES } else { OPERATIONS };
+            let remedy = if watch { "added, changed or removed" } else { "new or del" };
+            Test::Op(one_of("operation", word, &known, remedy)?)
+        }
+        "cause" if watch => {
+            Test::Cause(one_of("cause", text(word)?, &CAUSES, "event, implied, resync, expired or audit")?)
         }
         // `cause` tells why a mirror changed; what the kernel says of one change has no cause.
         _ => return Err(Failure::usage("\"cause\" filters what watch prints")),
     })
+}
+
+fn one_of(what: &str, word: &str, known: &[&str], remedy: &str) -> Outcome<String> {
+    match known.iter().find(|known| **known == word) {
+        Some(word) => Ok((*word).to_owned()),
+        None => Err(Failure::usage(format!("no {what} {}", quoted(word))).remedy(remedy)),
+    }
 }
 
 /// `table NAME`, `table FAMILY NAME`. A name that is a family's word takes the family before it.
@@ -489,6 +510,20 @@ mod tests {
             ("route cause event", "linx: list route: \"cause\" filters what watch prints"),
         ] {
             assert_eq!(why(line), text, "{line}");
+        }
+        let watch = |line| parse("watch", &words(line), &Few);
+        let terms = watch("op changed not cause implied").unwrap().filter.terms;
+        assert_eq!(terms[0].test, Test::Op("changed".into()));
+        assert!(terms[1].not && terms[1].test == Test::Cause("implied".into()));
+        for (line, text) in [
+            ("op new", "linx: watch: no operation \"new\"; added, changed or removed"),
+            ("cause x", "linx: watch: no cause \"x\"; event, implied, resync, expired or audit"),
+            (
+                "route cause",
+                "linx: watch route: \"cause\" wants event, implied, resync, expired or audit behind it",
+            ),
+        ] {
+            assert_eq!(watch(line).unwrap_err().text().unwrap(), text, "{line}");
         }
         let by = query("route by bird").filter.without_changes().unwrap_err().text().unwrap();
         assert_eq!(by, "linx: \"by\" filters changes, and a list has none; use it with monitor");

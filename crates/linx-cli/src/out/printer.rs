@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use linx::author::{Author, Certainty};
+use linx::author::Author;
 use linx::json::{Head, Marker, Op, Records, Rendered};
 use linx::names::{Context, LinkNames, Peers};
 use linx::{Kind, ObjectRef, text};
@@ -99,7 +99,7 @@ pub(crate) struct Printer {
     /// Width of the column of namespaces.
     width: usize,
     /// The caller's own namespace, where it is one of them.
-    own: Option<String>,
+    pub(super) own: Option<String>,
     pub(super) commits: CommitForm,
     /// Of commits that come in parts: the number of the next line, by the namespace's cookie.
     pub(super) parts: BTreeMap<u64, u32>,
@@ -220,12 +220,8 @@ impl Printer {
         if what.overlap {
             paint.text(human::ASIDE, "  [overlap]", line);
         }
-        if let Some(author) = what.author.filter(|author| author.certainty != Certainty::Kernel) {
-            paint.text(human::ASIDE, "  by ", line);
-            let doubt = if author.certainty == Certainty::Likely { "?" } else { "" };
-            paint.text(human::AUTHOR, &format!("{author}{doubt}"), line);
-        }
-        line.push(b'\n');
+        self.by(what.author);
+        self.output.buffer().push(b'\n');
     }
 
     /// Time and namespace.
@@ -320,6 +316,20 @@ impl Printer {
     /// Whether nobody reads any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.output.is_closed()
+    }
+
+    /// Writes everything; what comes now goes to standard error.
+    pub(crate) fn onto_stderr(&mut self) -> Outcome {
+        let stderr = Output::new(std::io::stderr())?;
+        std::mem::replace(&mut self.output, stderr).finish()
+    }
+
+    /// A moment, to the second.
+    pub(crate) fn second(&mut self, time: SystemTime) -> String {
+        let mut text = Vec::new();
+        self.clock.local(time, &mut text);
+        let text = String::from_utf8_lossy(&text);
+        text.split_once('.').map_or(&*text, |(second, _)| second).to_owned()
     }
 
     /// Writes everything.

@@ -8,10 +8,11 @@ use linx_wire::route::Object;
 use linx_wire::{Compare, Kind};
 
 use super::identity::{self, no_object};
-use crate::author::Author;
+use crate::author::{Author, Certainty};
 use crate::key::Key;
 use crate::monitor::Loss;
 use crate::names::{Context, LinkNames, Names};
+use crate::text::{self, Line};
 use crate::words;
 
 /// What became of an object.
@@ -309,14 +310,41 @@ impl Delta {
     }
 }
 
+impl Delta {
+    /// Why it is known, for people: `implied: eth0 down`, `resync`; `None` of what the kernel announced. Safe for a
+    /// terminal.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self.trigger() {
+            Some(trigger) => Some(format!("{}: {}", self.cause().word(), trigger.what)),
+            None => (self.cause() != Cause::Event).then(|| self.cause().word().to_owned()),
+        }
+    }
+
+    /// Adds what became of the object to a line: what it is that came or went; of one that changed which it is, and
+    /// each field that differs.
+    pub fn write(&self, line: &mut Line, cx: &Context<'_>) {
+        match (self.change(), self.before(), self.after()) {
+            (Change::Changed, Some(before), Some(after)) => {
+                text::write_changed(line, before.as_ref(), after.as_ref(), cx);
+            }
+            _ => text::write_whole(line, self.object().as_ref(), cx),
+        }
+    }
+}
+
+/// The line of `linx watch`, without time and namespace.
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cx = Context::new(&self.0.words.names, &self.0.words.links);
-        let line = crate::text::line(self.object().as_ref(), &cx);
-        write!(f, "{} {:<8} {line}", self.change().sign(), words::kind(self.kind()))?;
-        match self.trigger() {
-            Some(trigger) => write!(f, "  [implied: {}]", trigger.what),
-            None if self.cause() != Cause::Event => write!(f, "  [{}]", self.cause().word()),
+        let mut line = Line::new();
+        self.write(&mut line, &cx);
+        write!(f, "{} {:<9}{line}", self.change().sign(), words::kind(self.kind()))?;
+        if let Some(why) = self.why() {
+            write!(f, "  [{why}]")?;
+        }
+        match self.author().filter(|author| author.certainty != Certainty::Kernel) {
+            Some(author) => write!(f, "  by {author}"),
             None => Ok(()),
         }
     }

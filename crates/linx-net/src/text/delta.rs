@@ -113,14 +113,21 @@ pub(super) struct Difference<'a> {
 
 pub(super) fn differences<'a>(old: &'a [Field], new: &'a [Field]) -> Vec<Difference<'a>> {
     let find = |fields: &'a [Field], key: &str| fields.iter().find(|field| field.key == key);
+    // A link that joins a bridge has all that a port has: that it joined says it.
+    let is_told = |field: &Field, others: &[Field]| {
+        field.nest.is_none_or(|nest| others.iter().any(|other| other.nest == Some(nest)))
+    };
+    // What is off is often left out.
+    let or_off = |value: Option<&'a Value>| value.filter(|value| **value != Value::Bool(false));
     let mut all = Vec::new();
-    for field in new {
-        let before = find(old, &field.key).map(|field| &field.value);
-        if before != Some(&field.value) {
-            all.push(Difference { key: &field.key, class: field.class, before, after: Some(&field.value) });
+    for field in new.iter().filter(|field| is_told(field, old)) {
+        let (before, after) = (find(old, &field.key).map(|field| &field.value), Some(&field.value));
+        if or_off(before) != or_off(after) {
+            all.push(Difference { key: &field.key, class: field.class, before, after });
         }
     }
-    for field in old.iter().filter(|field| find(new, &field.key).is_none()) {
+    let gone = old.iter().filter(|field| find(new, &field.key).is_none() && is_told(field, new));
+    for field in gone.filter(|field| field.value != Value::Bool(false)) {
         all.push(Difference { key: &field.key, class: field.class, before: Some(&field.value), after: None });
     }
     all

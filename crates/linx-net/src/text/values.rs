@@ -4,8 +4,9 @@
 //! an object is left out: it does not change.
 
 use linx_wire::addr::LinkAddr;
+use linx_wire::name::Name;
 use linx_wire::policy::{Class, Policy, Shape, Surroundings};
-use linx_wire::route::link::LINK;
+use linx_wire::route::link::{INFO, LINK};
 use linx_wire::route::{
     AddressView, Lifetime, LinkView, NeighbourView, NextHopView, NsIdView, ObjectRef, RouteView, RuleFlags,
     RuleView,
@@ -24,6 +25,8 @@ pub(super) struct Field {
     pub(super) key: String,
     pub(super) value: Value,
     pub(super) class: Class,
+    /// The table of the nest that it is in, if it is in one.
+    pub(super) nest: Option<&'static str>,
 }
 
 /// Fields of an object, in the order in which they are told.
@@ -32,11 +35,11 @@ pub(super) struct Fields(pub(super) Vec<Field>);
 
 impl Fields {
     pub(super) fn put(&mut self, key: &str, value: Value) {
-        self.push(key, value, Class::Tracked);
+        self.push(key, value, Class::Tracked, None);
     }
 
-    fn push(&mut self, key: &str, value: Value, class: Class) {
-        self.0.push(Field { key: key.to_owned(), value, class });
+    fn push(&mut self, key: &str, value: Value, class: Class, nest: Option<&'static str>) {
+        self.0.push(Field { key: key.to_owned(), value, class, nest });
     }
 
     pub(super) fn text(&mut self, key: &str, text: impl Into<String>) {
@@ -139,18 +142,29 @@ struct Nest<'a> {
     cx: &'a Context<'a>,
 }
 
-/// Attributes of links that are told otherwise, or not at all: a carrier is the flag LOWER_UP.
-const ELSEWHERE: [&str; 4] = ["ADDRESS", "BROADCAST", "CARRIER", "EVENT"];
+/// Attributes of links that are told otherwise, or not at all: a carrier is the flag LOWER_UP, and the kind of the master
+/// is known by its name.
+const ELSEWHERE: [&str; 5] = ["ADDRESS", "BROADCAST", "CARRIER", "EVENT", "SLAVE_KIND"];
 
 /// Nests whose keys say nothing that what is in them does not.
-const PLAIN: [&str; 4] = ["linkinfo", "info_data", "info_slave_data", "af_spec"];
+const PLAIN: [&str; 3] = ["linkinfo", "info_data", "af_spec"];
+
+/// `IFLA_INFO_SLAVE_KIND`
+const SLAVE_KIND: u16 = 4;
+
+fn slave_prefix(info: &[u8]) -> String {
+    let kind = attributes(info).filter(|attr| attr.number() == SLAVE_KIND).last();
+    kind.map_or_else(String::new, |attr| format!("{}_slave ", Name::from_payload(attr.payload)))
+}
 
 fn nest_fields(out: &mut Fields, nest: &Nest<'_>, prefix: &str, outer: Class) {
     let own = forms::of(nest.policy);
+    let within = (!std::ptr::eq(nest.policy, &LINK) && !std::ptr::eq(nest.policy, &INFO))
+        .then_some(nest.policy.prefix);
     for entry in nest.policy.entries {
         let found = attributes(nest.bytes).filter(|attr| attr.number() == entry.number).last();
         let Some(payload) = found.map(|attr| attr.payload) else { continue };
-        let elsewhere = std::ptr::eq(nest.policy, &LINK) && ELSEWHERE.contains(&entry.name);
+        let elsewhere = within.is_none() && ELSEWHERE.contains(&entry.name);
         if elsewhere || (entry.class == Class::Volatile && !nest.cx.volatile) {
             continue;
         }
@@ -163,7 +177,7 @@ fn nest_fields(out: &mut Fields, nest: &Nest<'_>, prefix: &str, outer: Class) {
                 for (key, value) in
                     form.fields(&given).into_iter().filter(|field| !field.0.ends_with("_index"))
                 {
-                    out.push(&format!("{prefix}{key}"), escaped(value), class);
+                    out.push(&format!("{prefix}{key}"), escaped(value), class, within);
                 }
                 continue;
             }
@@ -177,7 +191,12 @@ fn nest_fields(out: &mut Fields, nest: &Nest<'_>, prefix: &str, outer: Class) {
             _ => None,
         };
         if let Some(policy) = inner {
-            let prefix = if PLAIN.contains(&key) { prefix.to_owned() } else { format!("{full}.") };
+            let prefix = match key {
+                // As ip has it: `bridge_slave state forwarding`.
+                "info_slave_data" => slave_prefix(nest.bytes),
+                key if PLAIN.contains(&key) => prefix.to_owned(),
+                _ => format!("{full}."),
+            };
             nest_fields(out, &Nest { policy, bytes: payload, ..*nest }, &prefix, class);
             continue;
         }
@@ -198,7 +217,7 @@ fn nest_fields(out: &mut Fields, nest: &Nest<'_>, prefix: &str, outer: Class) {
             }
             shape => one(shape, payload),
         };
-        out.push(&full, value, class);
+        out.push(&full, value, class, within);
     }
     let unknown: Vec<_> = nest.policy.unknown(nest.bytes).collect();
     out.unknown(&unknown);
@@ -230,7 +249,7 @@ fn address_fields(out: &mut Fields, address: &impl AddressView, cx: &Context<'_>
     for (key, lifetime) in
         [("valid_life_time", address.valid()), ("preferred_life_time", address.preferred())]
     {
-        out.push(key, lifetime_value(lifetime), Class::Deadline);
+        out.push(key, lifetime_value(lifetime), Class::Deadline, None);
     }
     out.unknown(&address.unknown());
 }
@@ -269,7 +288,7 @@ fn route_fields(out: &mut Fields, route: &impl RouteView, cx: &Context<'_>) {
     }
     out.list("nexthops", route::hop_lines(route, cx).into_iter());
     if let Some(expires) = route.expires() {
-        out.push("expires", Value::Text(format!("{}sec", expires / route::HZ).into()), Class::Deadline);
+        out.push("expires", Value::Text(format!("{}sec", expires / route::HZ).into()), Class::Deadline, None);
     }
     out.unknown(&route.unknown());
 }

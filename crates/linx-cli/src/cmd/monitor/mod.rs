@@ -132,7 +132,7 @@ impl Session {
         let queue = Attach::new(authors)?;
         let least = sources.values().map(Source::least_rcvbuf).min().unwrap_or(usize::MAX);
         if least < wish.rcvbuf {
-            privileges::note_clamped(least, wish.rcvbuf, follow.each < wish.rcvbuf);
+            privileges::note_clamped(least, wish.rcvbuf, follow.each < wish.rcvbuf, "reported");
         }
         if let (Some(why), 1..) = (cache, global.verbose) {
             note(format_args!("authors that have ended are known by their number alone: {why}"));
@@ -286,7 +286,7 @@ impl Session {
             let sources = &self.follow.sources;
             let generation = sources.values().next().and_then(Source::generation);
             let generation = generation.filter(|_| sources.len() == 1);
-            self.tail.all_synced(sources.len(), generation, self.began.elapsed());
+            self.tail.printer.all_synced(sources.len(), generation, self.began.elapsed());
         }
     }
 

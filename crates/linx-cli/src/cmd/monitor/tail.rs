@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use linx::author::{Attach, Author, Question};
 use linx::json::{Marker, Op};
-use linx::monitor::{Loss, LossReason};
+use linx::monitor::Loss;
 use linx::names::KnownSets;
 use linx::nft::{self, Transaction};
 use linx::{Handle, Kind, Object, ObjectRef, Operation};
@@ -16,10 +16,9 @@ use super::go_on;
 use super::source::{Change, Source, Turn};
 use crate::args::Family;
 use crate::error::note;
-use crate::filter::{Filter, Links, Query, Subject, Who};
+use crate::filter::{Filter, Links, Query, Subject, Who, is_of};
 use crate::out::{Happening, Printer};
 use crate::place::Place;
-use crate::units::show_size;
 
 /// In marks, all that nf_tables has is one kind.
 const NFT_ALONE: [Kind; 1] = [Kind::Table];
@@ -217,19 +216,16 @@ impl Tail {
         if !self.kinds.contains(&object.kind()) {
             return false;
         }
-        if let Some(wanted) = self.family {
-            // Links and groups of next hops are of no family; a link's parts are of one.
-            let have = object.family();
-            if have != wanted && (have != family::UNSPEC || wanted == family::BRIDGE) {
-                return false;
-            }
+        if self.family.is_some_and(|wanted| !is_of(&object, wanted)) {
+            return false;
         }
         if self.filter.is_empty() {
             return true;
         }
-        let subject = Subject { object, op: op.word(), links };
+        let subject = Subject { object, op: op.word(), cause: None, links };
         self.filter.keeps(&subject)
-            && (!self.filter.asks_author() || self.filter.keeps_author(&who(author.map(|author| &**author))))
+            && (!self.filter.asks_author()
+                || self.filter.keeps_author(&Who::of(author.map(|author| &**author))))
     }
 
     /// Prints a commit, as far as it is wanted.
@@ -244,7 +240,7 @@ impl Tail {
         let wants = |change: &nft::Change<'_>| wants_nft(&self.nft, &self.filter, &change.entity, change.op);
         // A commit that changed nothing that is told is told where everything is wanted.
         let is_wanted = !self.is_full()
-            && self.filter.keeps_author(&who(author.map(|author| &**author)))
+            && self.filter.keeps_author(&Who::of(author.map(|author| &**author)))
             && (commit.changes.iter().any(|change| wants(&change))
                 || commit.changes.is_empty() && self.filter.is_empty());
         if is_wanted {
@@ -262,7 +258,7 @@ impl Tail {
     fn packet(&mut self, place: &Place, sets: &KnownSets<'static>, event: &nft::Event) {
         self.seen += 1;
         let entity = event.object.as_ref();
-        let by_nobody = self.filter.keeps_author(&who(Some(&event.process)));
+        let by_nobody = self.filter.keeps_author(&Who::of(Some(&event.process)));
         if by_nobody && wants_nft(&self.nft, &self.filter, &entity, event.op) && !self.is_full() {
             self.printer.nft_event(place, sets, event.change(), event.time, &event.process);
             self.printed += 1;
@@ -288,37 +284,8 @@ impl Tail {
     }
 
     fn loss(&mut self, place: &Place, loss: &Loss, nft: bool, time: SystemTime) {
-        let (error, message) = match &loss.reason {
-            LossReason::Undecodable { bytes, error } => (Some(error.to_string()), Some(&**bytes)),
-            _ => (None, None),
-        };
         let kinds = if nft { &NFT_ALONE[..] } else { &self.kinds };
-        let marker = Marker::ResyncNeeded {
-            reason: loss.reason.word(),
-            kinds,
-            rcvbuf: Some(loss.rcvbuf_bytes as u64),
-            dropped: (loss.drops > 0).then_some(loss.drops.into()),
-            error: error.as_deref(),
-            message,
-        };
-        let mut text = loss.reason.to_string();
-        if matches!(loss.reason, LossReason::Overflow) {
-            text = format!("{text} ({})", show_size(loss.rcvbuf_bytes));
-        }
-        if loss.drops > 0 {
-            text = format!("{text}, {} messages dropped", loss.drops);
-        }
-        let which = if nft { "nft".to_owned() } else { self.kind_words() };
-        let text = format!("{which}: {text}; changes before this line are missing");
-        self.printer.marker(time, Some(place), &marker, &text);
-    }
-
-    fn kind_words(&self) -> String {
-        // Those of rtnetlink.
-        if self.kinds.len() + 1 == crate::object::Object::ALL.len() {
-            return "all but nft".to_owned();
-        }
-        self.kinds.iter().map(|kind| linx::words::kind(*kind)).collect::<Vec<_>>().join(", ")
+        self.printer.loss(time, place, loss, kinds, "; changes before this line are missing");
     }
 
     /// The snapshot of a namespace is complete.
@@ -336,19 +303,6 @@ impl Tail {
         self.kinds.iter().chain(nft).copied().collect()
     }
 
-    /// The snapshots of all namespaces are complete, so many: people are told once.
-    pub(super) fn all_synced(&mut self, count: usize, generation: Option<u32>, took: Duration) {
-        if !self.printer.is_json() {
-            let s = if count == 1 { "" } else { "s" };
-            let mut text = format!("{count} namespace{s} in {:.2} s", took.as_secs_f64());
-            if let Some(generation) = generation {
-                text += &format!(", nft generation {generation}");
-            }
-            let marker = Marker::Synced { kinds: &self.kinds, hidden: &[], generation };
-            self.printer.marker(SystemTime::now(), None, &marker, &text);
-        }
-    }
-
     /// What there was, for the end.
     pub(super) fn summary(&self, took: &str) -> String {
         let s = |number| if number == 1 { "" } else { "s" };
@@ -364,18 +318,4 @@ impl Tail {
 fn wants_nft(kinds: &[Kind], filter: &Filter, entity: &nft::EntityRef<'_>, op: Operation) -> bool {
     let op = if op == Operation::New { Op::New } else { Op::Del };
     kinds.contains(&entity.kind()) && filter.keeps_nft(entity, op.word())
-}
-
-fn who(author: Option<&Author>) -> Who<'_> {
-    let Some(author) = author else { return Who::default() };
-    let parent = author.parent.as_ref();
-    Who {
-        pid: author.pid.or(author.tid),
-        comm: author.comm.as_deref(),
-        login: author.login.as_deref(),
-        unit: author.unit.as_deref(),
-        container: author.container.as_ref().map(|container| &*container.id),
-        parent_pid: parent.map(|parent| parent.pid),
-        parent_comm: parent.and_then(|parent| parent.comm.as_deref()),
-    }
 }

@@ -230,7 +230,7 @@ impl Plan {
 }
 
 /// What became of an object of the rule set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ItemChange<'a> {
     /// [`Added`](Op::Added), [`Changed`](Op::Changed) or [`Removed`](Op::Removed).
     pub op: Op,
@@ -239,7 +239,7 @@ pub struct ItemChange<'a> {
     /// Of one that changed, as it was before.
     pub before: Option<ItemRef<'a>>,
     /// Of one that changed, the fields that the mirror found different.
-    pub fields: &'a [String],
+    pub fields: Vec<String>,
 }
 
 /// Renders each change that is wanted by itself, and passes it on. What is new of sets is known before, and as long as
@@ -265,7 +265,7 @@ fn render_items<'c>(
         let cx = cx.sets(Some(&sets));
         let kind = word(&object, &cx);
         append_change(&mut one, op, kind, &key, |out| match before {
-            Some(before) => append_nft_bodies(out, before, object, fields, &cx),
+            Some(before) => append_nft_bodies(out, before, object, &fields, &cx),
             None => infallible(&append(out, &NftBody(object, &cx))),
         });
         each(&one, op, kind);

@@ -119,13 +119,13 @@ fn each_satisfies_the_schema_by_itself_and_in_a_transaction() {
             op: Op::Changed,
             object: one(after),
             before: Some(one(before)),
-            fields: &[],
+            fields: vec![],
         });
         let gone = pairs.iter().map(|(before, ..)| ItemChange {
             op: Op::Removed,
             object: one(before),
             before: None,
-            fields: &[],
+            fields: vec![],
         });
         changed.chain(gone).map(|change| (change, true))
     };

@@ -1,0 +1,192 @@
+//! One namespace that is watched: its mirror, and what is known of it as of the lines printed so far.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use linx::mirror::{Driver, State, Watch};
+use linx::{Kind, Mirror, Notice};
+
+use crate::cmd::follow::{Ended, Followed};
+use crate::error::Failure;
+use crate::filter::Links;
+use crate::object::Object;
+use crate::place::Place;
+
+/// Lines of which others may follow that are remembered.
+const TRIGGERS: usize = 4096;
+
+/// A namespace that is watched.
+pub(super) struct Source {
+    pub(super) place: Place,
+    /// Its links as of the lines printed so far, for filters.
+    pub(super) links: Links,
+    driver: Driver,
+    pub(super) mirror: Mirror,
+    /// Once its state is complete.
+    watch: Option<Watch>,
+    /// The state when it was complete.
+    pub(super) begun: Option<State>,
+    /// The revision that was read last.
+    pub(super) seen: u64,
+    /// It came after the beginning.
+    pub(super) is_new: bool,
+    /// The lines of revisions.
+    lines: VecDeque<(u64, u64)>,
+    /// Effective size of all its receive buffers, bytes.
+    rcvbuf: usize,
+    is_gone: bool,
+}
+
+/// What is to be mirrored, and how.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) kinds: Vec<Object>,
+    /// What changes without anybody's doing is told, too.
+    pub(super) volatile: bool,
+    /// Nobody else tells when the namespace is gone.
+    pub(super) follow: bool,
+}
+
+impl Plan {
+    /// Sockets that a mirror has.
+    pub(super) fn sockets(&self) -> usize {
+        if self.kinds.iter().any(|kind| kind.kind().is_some()) { 3 } else { 0 }
+    }
+}
+
+impl Source {
+    /// Begins to mirror. `rcvbuf` is what to ask for each socket, bytes.
+    pub(super) fn open(place: Place, plan: &Plan, rcvbuf: usize) -> Result<Self, Ended> {
+        let mut builder =
+            Mirror::builder(&place.netns).volatile(plan.volatile).rcvbuf(rcvbuf).follow(plan.follow);
+        for kind in &plan.kinds {
+            builder = match kind {
+                Object::Link => builder.links(),
+                Object::Address => builder.addresses(),
+                Object::Route => builder.routes(),
+                Object::Neigh => builder.neighbours(),
+                Object::Rule => builder.rules(),
+                Object::NextHop => builder.nexthops(),
+                Object::NsId | Object::Nft => builder,
+            };
+        }
+        let driver = builder.driver()?;
+        let mirror = driver.mirror();
+        // The kernel counts twice what is asked.
+        let rcvbuf = rcvbuf.saturating_mul(2).saturating_mul(plan.sockets());
+        Ok(Self {
+            place,
+            links: Links::default(),
+            driver,
+            mirror,
+            watch: None,
+            begun: None,
+            seen: 0,
+            is_new: false,
+            lines: VecDeque::new(),
+            rcvbuf,
+            is_gone: false,
+        })
+    }
+
+    /// Reads what the kernel announced, and what has to be read again.
+    ///
+    /// # Errors
+    /// [`Gone`](Ended::Gone) when the namespace does not exist any more: what it told before can be read still.
+    pub(super) fn advance(&mut self) -> Result<(), Ended> {
+        let outcome = self.driver.advance(Instant::now());
+        if self.watch.is_none() && self.mirror.is_synced() {
+            self.watch = Some(self.mirror.watch());
+        }
+        Ok(outcome?)
+    }
+
+    /// The next notice.
+    pub(super) fn next(&mut self) -> Option<Notice> {
+        let notice = self.watch.as_mut()?.try_next().ok()??;
+        match &notice {
+            Notice::Synced(synced) => {
+                let state = self.watch.as_ref().map(Watch::state);
+                state.iter().for_each(|state| self.learn(state));
+                (self.begun, self.seen) = (state, synced.revision);
+            }
+            Notice::Lagged => self.seen = self.state().revision(),
+            notice => self.seen = notice.revision().unwrap_or(self.seen),
+        }
+        Some(notice)
+    }
+
+    /// Whether its state is not complete.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.begun.is_none()
+    }
+
+    /// The state right after the notice that was read last.
+    pub(super) fn state(&self) -> State {
+        self.watch.as_ref().map_or_else(|| self.mirror.snapshot(), Watch::state)
+    }
+
+    /// Forgets the links, and knows those of a state.
+    pub(super) fn learn(&mut self, state: &State) {
+        self.links = Links::default();
+        state.links().iter().for_each(|link| self.links.insert(&link));
+    }
+
+    /// Remembers the line of a revision.
+    pub(super) fn printed(&mut self, revision: u64, line: u64) {
+        if self.lines.len() == TRIGGERS {
+            self.lines.pop_front();
+        }
+        self.lines.push_back((revision, line));
+    }
+
+    /// The line of a revision.
+    pub(super) fn line_of(&self, revision: u64) -> Option<u64> {
+        self.lines.iter().rev().find(|(known, _)| *known == revision).map(|(_, line)| *line)
+    }
+}
+
+/// How many objects of each kind a state has, those that there are.
+pub(super) fn counts(state: &State) -> Vec<(&'static str, u64)> {
+    let all = [
+        (Kind::Link, state.links().len()),
+        (Kind::Address, state.addresses().len()),
+        (Kind::Route, state.routes().len()),
+        (Kind::Rule, state.rules().len()),
+        (Kind::NextHop, state.nexthops().len()),
+        (Kind::Neighbour, state.neighbours().len()),
+    ];
+    let mirrored = all.into_iter().filter(|(kind, count)| *count > 0 && state.kinds().contains(kind));
+    mirrored.map(|(kind, count)| (linx::words::kind(kind), count as u64)).collect()
+}
+
+impl Followed for Source {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn rcvbuf(&self) -> usize {
+        self.rcvbuf
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if self.is_gone { None } else { self.driver.deadline() }
+    }
+
+    fn set_gone(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_gone, true)
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.driver.as_fd()
+    }
+}
+
+/// A receive buffer as the kernel grants it, bytes: what it makes of `asked`.
+pub(super) fn granted(place: &Place, asked: usize) -> Result<usize, Failure> {
+    let socket = linx::Socket::open(linx::Protocol::ROUTE, &place.netns)?;
+    Ok(socket.set_rcvbuf(asked)?)
+}

@@ -1,0 +1,97 @@
+//! What people are told before the first change: what there is, what they do not see.
+
+use std::collections::BTreeMap;
+
+use linx::words;
+
+use super::source::{Source, counts};
+use crate::error::note;
+use crate::filter::Query;
+use crate::object::Object;
+use crate::out::{counted, grouped};
+use crate::place::Place;
+
+/// Says what there is, as of the states that are complete.
+pub(super) fn note_what_there_is(sources: &BTreeMap<u64, Source>) {
+    let mut all: Vec<(&str, u64)> = Vec::new();
+    for state in sources.values().filter_map(|source| source.begun.as_ref()) {
+        for (kind, count) in counts(state) {
+            match all.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, sum)) => *sum += count,
+                None => all.push((kind, count)),
+            }
+        }
+    }
+    let order =
+        |kind: &str| ["link", "address", "route", "rule", "nexthop", "neigh"].iter().position(|k| *k == kind);
+    all.sort_by_key(|(kind, _)| order(kind));
+    let own = sources.values().find(|source| source.place.is_own);
+    let names = match (sources.len(), own, sources.values().next()) {
+        (1, _, Some(only)) => format!("namespace {}", only.place.name),
+        (many, Some(own), _) => {
+            format!("{} namespaces ({} and {} more)", grouped(many as u64), own.place.name, many - 1)
+        }
+        (many, ..) => format!("{} namespaces", grouped(many as u64)),
+    };
+    let what = if all.is_empty() { "nothing that is asked for".to_owned() } else { counted(&all) };
+    note(format_args!("{names}: {what}"));
+}
+
+/// Says what is hidden.
+pub(super) fn note_hidden(query: &Query) {
+    let kinds = query.kinds();
+    let hidden = [
+        (Object::Neigh, "neighbour states and NOARP entries"),
+        (Object::Address, "lifetimes"),
+        (Object::Nft, "counters"),
+        (Object::Route, "table local"),
+    ];
+    let hidden: Vec<_> = hidden
+        .into_iter()
+        .filter(|(kind, _)| kinds.contains(kind) && !(*kind == Object::Route && query.filter.names_table()))
+        .map(|(_, text)| text)
+        .collect();
+    if !hidden.is_empty() {
+        note(format_args!(
+            "hidden: {} (--all shows them; --snapshot prints the state itself)",
+            hidden.join(", ")
+        ));
+    }
+}
+
+/// Says which namespaces have tables of the old iptables, which nf_tables does not know.
+pub(super) fn note_legacy<'a>(places: impl Iterator<Item = &'a Place>) {
+    for place in places {
+        let tables = legacy(place);
+        if !tables.is_empty() {
+            note(format_args!(
+                "{} has legacy iptables tables ({}): they are not part of nf_tables and are not seen here",
+                place.name,
+                tables.join(", ")
+            ));
+        }
+    }
+}
+
+/// The tables of the old iptables and ip6tables.
+fn legacy(place: &Place) -> Vec<String> {
+    let read = || {
+        let all = ["ip_tables_names", "ip6_tables_names", "arp_tables_names"];
+        // Without the module there is no such file.
+        all.map(|file| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default())
+    };
+    let Ok(files) = place.netns.run(read) else { return vec![] };
+    let mut tables: Vec<String> = Vec::new();
+    for table in files.iter().flat_map(|text| text.lines()) {
+        let table = linx_wire::name::Name::new(table.as_bytes()).to_string();
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
+    tables
+}
+
+/// The word of a kind, as records have it.
+pub(super) fn word(kind: linx::Kind) -> &'static str {
+    words::kind(kind)
+}

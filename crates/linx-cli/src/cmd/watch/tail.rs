@@ -1,0 +1,454 @@
+//! What is printed of what changed: which deltas, and in which order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use linx::author::{Attach, Author, Question};
+use linx::json::Marker;
+use linx::mirror::{Change, Delta, Doubt, MirrorStats, Notice, Resynced, Synced};
+use linx::{Kind, LinkView, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
+use linx_wire::addr::family;
+
+use super::held::{Entry, Held, Lines};
+use super::peers::Around;
+use super::source::Source;
+use crate::args::Family;
+use crate::filter::{Filter, Links, Query, Subject, Who, is_of};
+use crate::out::{Aside, Printer, counted, kind_words};
+use crate::place::Place;
+
+/// `RT_TABLE_LOCAL`
+const LOCAL: u32 = 255;
+
+/// Something that waits for its author, or behind something that does.
+pub(super) enum Item {
+    Delta(u64, Delta),
+    /// The state of this namespace is complete.
+    Synced(u64, Synced),
+    Doubt(u64, Box<Doubt>),
+    Resynced(u64, Resynced),
+    /// So many changes of this namespace are not told.
+    Lagged(u64, u64),
+    /// This namespace is gone.
+    Gone(u64),
+}
+
+impl Item {
+    /// The namespace that it is of.
+    pub(super) fn token(&self) -> u64 {
+        match self {
+            Self::Delta(token, _)
+            | Self::Synced(token, _)
+            | Self::Doubt(token, _)
+            | Self::Resynced(token, _)
+            | Self::Lagged(token, _)
+            | Self::Gone(token) => *token,
+        }
+    }
+}
+
+/// A link that went to another namespace.
+struct Move {
+    to: u64,
+    ifindex: u32,
+    from: Place,
+    from_index: u32,
+    name: String,
+}
+
+/// Links that went and may come elsewhere, at most.
+const MOVES: usize = 256;
+
+/// Prints changes.
+pub(super) struct Tail {
+    pub(super) printer: Printer,
+    pub(super) queue: Attach<Item>,
+    pub(super) held: Held,
+    filter: Filter,
+    pub(super) kinds: Vec<Kind>,
+    pub(super) family: Option<u8>,
+    /// What people do not see unless they ask for it is left out.
+    hides: bool,
+    /// Only what is different at the end is printed.
+    quiet: bool,
+    /// Changes still to be printed.
+    left: Option<u64>,
+    moves: VecDeque<Move>,
+    around: Around,
+    /// When the last datagram was read, by both clocks.
+    read: (SystemTime, Duration),
+    pub(super) tally: Tally,
+}
+
+/// What there was, for the end.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// Of namespaces that are gone.
+    past: MirrorStats,
+    deltas: u64,
+    lines: u64,
+    lags: u64,
+    /// For how long something was in doubt.
+    doubt: Duration,
+    pub(super) came: u64,
+    pub(super) gone: u64,
+}
+
+impl Tail {
+    pub(super) fn new(
+        printer: Printer,
+        queue: Attach<Item>,
+        held: Held,
+        query: &Query,
+        family: Option<Family>,
+        (hides, quiet, count): (bool, bool, Option<u64>),
+    ) -> Self {
+        Self {
+            printer,
+            queue,
+            held,
+            filter: query.filter.clone(),
+            kinds: query
+                .kinds()
+                .iter()
+                .filter_map(|kind| kind.kind())
+                .filter(|kind| *kind != Kind::NsId)
+                .collect(),
+            family: family.map(Family::number).filter(|number| *number != family::UNSPEC),
+            hides,
+            quiet,
+            left: count,
+            moves: VecDeque::new(),
+            around: Around::default(),
+            read: (SystemTime::UNIX_EPOCH, Duration::ZERO),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Whether as many changes were printed as were asked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// Takes what a mirror tells.
+    pub(super) fn take(&mut self, token: u64, source: &Source, notice: Notice, seen: u64) {
+        let now = Instant::now();
+        match notice {
+            Notice::Delta(delta) => {
+                // Link messages carry no sender.
+                let portid = delta.author().and_then(|author| author.portid);
+                if self.read.0 != delta.time() {
+                    self.read = (delta.time(), linx_sys::boottime());
+                }
+                let Place { netns, cookie, .. } = &source.place;
+                let question =
+                    portid.map(|portid| Question { netns, cookie: *cookie, portid, seen: self.read.1 });
+                self.queue.push(Item::Delta(token, delta), question, now);
+            }
+            Notice::Synced(synced) => self.queue.push(Item::Synced(token, synced), None, now),
+            Notice::ResyncNeeded(doubt) => self.queue.push(Item::Doubt(token, Box::new(doubt)), None, now),
+            Notice::Resynced(resynced) => self.queue.push(Item::Resynced(token, resynced), None, now),
+            Notice::Lagged => self.queue.push(Item::Lagged(token, seen), None, now),
+            // Of a later version.
+            _ => {}
+        }
+    }
+
+    /// Decides about what has its author now: whether it is printed, and by which links its names are looked up.
+    pub(super) fn sort(
+        &mut self,
+        sources: &mut BTreeMap<u64, Source>,
+        item: Item,
+        author: Option<Arc<Author>>,
+        now: Instant,
+    ) {
+        let Item::Delta(token, delta) = &item else {
+            self.held.push(item, author, now);
+            return;
+        };
+        let (token, delta) = (*token, delta.clone());
+        self.tally.deltas += 1;
+        self.note_move(sources, token, &delta);
+        let Some(source) = sources.get_mut(&token) else { return };
+        if let (Some(Object::Link(link)), true) = (delta.after(), delta.change() != Change::Removed) {
+            source.links.insert(link);
+        }
+        let wanted = self.wants(&source.links, &delta, author.as_deref());
+        if let (Object::Link(link), Change::Removed) = (delta.object(), delta.change()) {
+            source.links.remove(link);
+        }
+        if wanted {
+            self.held.push(item, author, now);
+        }
+    }
+
+    fn wants(&self, links: &Links, delta: &Delta, author: Option<&Author>) -> bool {
+        if !self.kinds.contains(&delta.kind())
+            || self.family.is_some_and(|wanted| !is_of(&delta.object().as_ref(), wanted))
+            || self.hides && self.is_hidden(delta)
+        {
+            return false;
+        }
+        if self.filter.is_empty() {
+            return true;
+        }
+        let keeps = |object: &Object| {
+            self.filter.keeps(&Subject {
+                object: object.as_ref(),
+                op: delta.change().word(),
+                cause: Some(delta.cause().word()),
+                links,
+            })
+        };
+        // One that is of what is asked for no more is a change of it, too.
+        let keeps = keeps(delta.object()) || delta.before().is_some_and(keeps);
+        keeps && (!self.filter.asks_author() || self.filter.keeps_author(&Who::of(author)))
+    }
+
+    /// Whether people do not see it unless they ask for it.
+    fn is_hidden(&self, delta: &Delta) -> bool {
+        if is_aside(&delta.object().as_ref(), &self.filter) {
+            return true;
+        }
+        match (delta.before(), delta.after()) {
+            (Some(Object::Neighbour(before)), Some(Object::Neighbour(after))) => {
+                // One that does not answer any more loses its link address with its state.
+                let is_known = before.lladdr().is_some() && after.lladdr().is_some();
+                let is_state = |field: &String| {
+                    field == "state" || field.contains("cacheinfo") || field == "lladdr" && !is_known
+                };
+                before.state() != after.state() && delta.fields().iter().all(is_state)
+            }
+            (Some(_), Some(_)) => {
+                let fields = delta.fields();
+                !fields.is_empty()
+                    && fields.iter().all(|field| field.contains("cacheinfo") || field.contains("expires"))
+            }
+            _ => false,
+        }
+    }
+
+    /// Remembers where a link goes that leaves for another namespace.
+    fn note_move(&mut self, sources: &BTreeMap<u64, Source>, token: u64, delta: &Delta) {
+        let Some(moved) = delta.moved_to() else { return };
+        let (Object::Link(link), Some(source)) = (delta.object(), sources.get(&token)) else { return };
+        let to = moved.nsid.and_then(|nsid| self.around.find(sources, token, nsid));
+        if let (Some(to), Some(ifindex)) = (to, moved.ifindex) {
+            if self.moves.len() == MOVES {
+                self.moves.pop_front();
+            }
+            self.moves.push_back(Move {
+                to,
+                ifindex,
+                from: source.place.clone(),
+                from_index: link.index(),
+                name: link.name().to_string(),
+            });
+        }
+    }
+
+    /// Prints what is due, but for what is about a namespace as a whole, which is returned.
+    pub(super) fn print(&mut self, sources: &mut BTreeMap<u64, Source>, now: Instant) -> Option<Item> {
+        while let Some(lines) = self.held.pop(now) {
+            match lines {
+                Lines::One(entry) => match entry.item {
+                    Item::Synced(..) | Item::Gone(_) => return Some(entry.item),
+                    _ => self.one(sources, &entry),
+                },
+                Lines::Many(entries) => self.many(sources, &entries),
+            }
+        }
+        None
+    }
+
+    fn one(&mut self, sources: &mut BTreeMap<u64, Source>, entry: &Entry) {
+        let token = entry.item.token();
+        match &entry.item {
+            Item::Delta(_, delta) if !self.is_full() && !self.quiet => {
+                self.delta(sources, token, delta, entry);
+            }
+            Item::Doubt(_, doubt) if !self.quiet => {
+                let Some(source) = sources.get(&token) else { return };
+                let then = "; what follows until \"resynced\" may be late";
+                self.printer.loss(doubt.time, &source.place, &doubt.loss, &doubt.kinds, then);
+                self.tally.lines += 1;
+            }
+            Item::Resynced(_, resynced) => {
+                self.tally.doubt += resynced.took;
+                let Some(source) = sources.get(&token).filter(|_| !self.quiet) else { return };
+                let Resynced { kinds, took, deltas, time, .. } = resynced;
+                let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                let s = if *deltas == 1 { "" } else { "s" };
+                let text = format!(
+                    "{}: certain again after {took_ms} ms; {deltas} difference{s} found, their authors unknown",
+                    kind_words(kinds)
+                );
+                let marker = Marker::Resynced { kinds, took_ms, deltas: *deltas };
+                self.printer.marker(*time, Some(&source.place), &marker, &text);
+                self.tally.lines += 1;
+            }
+            Item::Lagged(_, lost) => {
+                self.tally.lags += 1;
+                let Some(source) = sources.get_mut(&token) else { return };
+                let state = source.state();
+                source.learn(&state);
+                let text = format!("{lost} changes are not shown: the output was not taken fast enough");
+                let marker = Marker::Lagged { lost: *lost };
+                self.printer.marker(SystemTime::now(), Some(&source.place), &marker, &text);
+                self.tally.lines += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn delta(&mut self, sources: &mut BTreeMap<u64, Source>, token: u64, delta: &Delta, entry: &Entry) {
+        let shown = entry.joined.as_ref().map_or(delta, |joined| &joined.1);
+        let peer = match shown.object() {
+            Object::Link(link) => self.around.peer(sources, token, link),
+            _ => None,
+        };
+        let moved_to = delta.moved_to().map(|moved| {
+            let to = moved.nsid.and_then(|nsid| self.around.find(sources, token, nsid));
+            (to.and_then(|cookie| sources.values().find(|source| source.place.cookie == cookie)), moved)
+        });
+        let came = match (delta.object(), delta.change(), sources.get(&token)) {
+            (Object::Link(link), Change::Added, Some(source)) => {
+                let is_it = |known: &Move| known.to == source.place.cookie && known.ifindex == link.index();
+                self.moves.iter().rposition(is_it).and_then(|at| self.moves.remove(at))
+            }
+            _ => None,
+        };
+        let Some(source) = sources.get(&token) else { return };
+        let trigger = delta.trigger().and_then(|trigger| source.line_of(trigger.revision?));
+        let aside = Aside {
+            author: entry.author.as_ref(),
+            trigger,
+            peers: peer.as_ref().map(|peer| peer as _),
+            moved_to: moved_to.map(|(to, moved)| (to.map(|source| &source.place), moved)),
+            moved_from: came.as_ref().map(|came| (&came.from, came.from_index, &*came.name)),
+            joined: entry.joined.as_ref().map(|(count, last)| (*count, entry.took(), last)),
+        };
+        let line = self.printer.delta(&source.place, delta, &aside);
+        self.tally.lines += 1;
+        self.left = self.left.map(|left| left - 1);
+        if let (true, Some(source)) = (is_trigger(delta.kind()), sources.get_mut(&token)) {
+            source.printed(delta.revision(), line);
+        }
+    }
+
+    /// Prints many deltas of one cause as a line for each kind.
+    fn many(&mut self, sources: &BTreeMap<u64, Source>, entries: &[Entry]) {
+        let mut groups: Vec<(Change, Kind, u64, &Delta)> = Vec::new();
+        for entry in entries {
+            let Item::Delta(_, delta) = &entry.item else { continue };
+            let is_same = |group: &&mut (Change, Kind, u64, &Delta)| {
+                (group.0, group.1) == (delta.change(), delta.kind())
+            };
+            match groups.iter_mut().find(is_same) {
+                Some(group) => group.2 += 1,
+                None => groups.push((delta.change(), delta.kind(), 1, delta)),
+            }
+        }
+        let Some(source) = entries.first().and_then(|entry| sources.get(&entry.item.token())) else { return };
+        for (change, kind, count, delta) in groups {
+            if self.is_full() || self.quiet {
+                return;
+            }
+            let kind = linx::words::kind(kind);
+            let what = format!("{kind} {}", counted(&[(kind, count)]));
+            let why = delta.why().unwrap_or_default();
+            self.printer.many(&source.place, delta.time(), change, &what, &why);
+            self.tally.lines += 1;
+            self.left = self.left.map(|left| left.saturating_sub(count));
+        }
+    }
+
+    /// The state of a namespace: each object that is asked for.
+    pub(super) fn state(&mut self, sources: &BTreeMap<u64, Source>, token: u64) {
+        let Some((source, state)) =
+            sources.get(&token).and_then(|source| Some((source, source.begun.as_ref()?)))
+        else {
+            return;
+        };
+        self.printer.begin_state();
+        // Who asks for somebody's changes does not ask for the state.
+        if !self.filter.keeps_author(&Who::default()) {
+            return;
+        }
+        let none = super::peers::Nobody;
+        for object in state.objects() {
+            let subject = Subject { object, op: "list", cause: None, links: &source.links };
+            let is_wanted = self.kinds.contains(&object.kind())
+                && self.family.is_none_or(|wanted| is_of(&object, wanted))
+                && self.filter.keeps(&subject)
+                && !(self.hides && is_aside(&object, &self.filter));
+            if is_wanted {
+                let peer = match object {
+                    ObjectRef::Link(link) => self.around.peer(sources, token, &link),
+                    _ => None,
+                };
+                let peers = peer.as_ref().map_or(&none as &dyn linx::names::Peers, |peer| peer);
+                self.printer.state(&source.place, state.link_names(), peers, object, false);
+            }
+        }
+    }
+
+    /// Adds what a mirror did that is gone.
+    pub(super) fn bury(&mut self, source: &Source) {
+        self.tally.past = sum(self.tally.past, source.mirror.stats());
+        self.tally.gone += 1;
+    }
+
+    /// What there was.
+    pub(super) fn summary<'a>(&self, sources: impl Iterator<Item = &'a Source>) -> String {
+        use crate::out::grouped;
+        let stats =
+            sources.fold(self.tally.past, |sum_so_far, source| sum(sum_so_far, source.mirror.stats()));
+        let count = |number: u64, one: &str, many: &str| {
+            format!("{} {}", grouped(number), if number == 1 { one } else { many })
+        };
+        let mut text = format!(
+            "{}, {} in {}, {}, {}",
+            count(stats.events, "event", "events"),
+            count(stats.deltas, "delta", "deltas"),
+            count(self.tally.lines, "line", "lines"),
+            count(stats.losses, "loss", "losses"),
+            count(stats.resyncs, "resync", "resyncs"),
+        );
+        if stats.resyncs > 0 {
+            text += &format!(" ({} ms)", self.tally.doubt.as_millis());
+        }
+        text += &format!(", {} implied, ", grouped(stats.implied));
+        text += &count(stats.audit_repairs, "audit repair", "audit repairs");
+        if self.tally.lags > 0 {
+            text += &format!(", {}", count(self.tally.lags, "lag", "lags"));
+        }
+        text
+    }
+}
+
+fn sum(a: MirrorStats, b: MirrorStats) -> MirrorStats {
+    let mut all = a;
+    all.events += b.events;
+    all.deltas += b.deltas;
+    all.losses += b.losses;
+    all.resyncs += b.resyncs;
+    all.implied += b.implied;
+    all.audit_repairs += b.audit_repairs;
+    all
+}
+
+/// Kinds of which changes follow that the kernel does not announce.
+fn is_trigger(kind: Kind) -> bool {
+    matches!(kind, Kind::Link | Kind::NextHop | Kind::Address | Kind::Rule)
+}
+
+/// What people do not see unless they ask for it: table local, and neighbours that need no resolution.
+pub(super) fn is_aside(object: &ObjectRef<'_>, filter: &Filter) -> bool {
+    match object {
+        ObjectRef::Route(route) => route.table() == LOCAL && !filter.names_table(),
+        ObjectRef::Neighbour(neighbour) => neighbour.state().contains(NeighbourState::NOARP),
+        _ => false,
+    }
+}

@@ -1,0 +1,367 @@
+//! `linx watch` in real namespaces: what really changed and why, each difference once, and how it ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs
+)]
+
+mod common;
+
+use common::{Running, linx, run, words};
+use linx_test::{Namespace, Storm, is_root, skip_unless};
+use serde_json::{Value, json};
+
+/// A namespace with a pair of devices and routes through one of them.
+fn namespace(tag: &str) -> Namespace {
+    let namespace = Namespace::new(tag);
+    namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1");
+    namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1");
+    namespace.batch(
+        "link set lo up\nlink add ve0 type veth peer name ve1\nlink set ve1 up\nlink set ve0 up\n\
+         address add 10.1.1.4/24 dev ve0\nroute add default via 10.1.1.1 proto dhcp metric 100\n\
+         route add 10.96.0.0/12 via 10.1.1.1 proto bird\n",
+    );
+    namespace
+}
+
+/// A watch as JSON whose state was printed.
+fn watch(namespace: &Namespace, more: &str) -> Running {
+    let line = format!("-n {} -j watch {more}", namespace.name());
+    let mut running = Running::start(linx(line.split_whitespace()));
+    let synced = running.find_json(|line| line["op"] == "synced");
+    assert_eq!(synced["netns"]["name"], namespace.name());
+    running
+}
+
+/// One for people, that has begun.
+fn human(namespace: &Namespace, more: &str) -> Running {
+    let line = format!("-n {} watch {more}", namespace.name());
+    let mut running = Running::start(linx(line.split_whitespace()));
+    running.find(|line| line.contains("  synced  1 namespace in "));
+    running
+}
+
+fn valid(running: &Running) -> Vec<Value> {
+    let schema: Value = serde_json::from_slice(&words("schema").ok().stdout).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let all: Vec<Value> = running.seen.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &all {
+        let faults: Vec<_> = schema.iter_errors(line).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{line}: {faults:?}");
+    }
+    assert!(all.iter().zip(1..).all(|(line, seq)| line["seq"] == seq));
+    all
+}
+
+#[test]
+fn a_flap_is_told_with_what_the_kernel_does_not_announce() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-flap");
+    let mut running = watch(&namespace, "");
+    namespace.ip("link set ve0 down");
+    let down = running.find_json(|line| line["op"] == "changed" && line["link"]["ifname"] == "ve0");
+    assert!(down["fields"].as_array().unwrap().contains(&json!("flags")), "{down}");
+    assert_eq!((&down["before"]["operstate"], &down["cause"]), (&json!("UP"), &json!("event")));
+    assert!(down.get("author").is_none(), "links have no author: {down}");
+    let mut gone = Vec::new();
+    while gone.len() < 3 {
+        let line = running.find_json(|line| line["op"] == "removed" && line["kind"] == "route");
+        if line["route"]["table"] == "main" {
+            assert_eq!((&line["cause"], &line["trigger"]), (&json!("implied"), &down["seq"]), "{line}");
+            gone.push(line["route"]["dst"].as_str().unwrap().to_owned());
+        }
+    }
+    gone.sort();
+    assert_eq!(gone, ["10.1.1.0/24", "10.96.0.0/12", "default"]);
+    namespace.ip("link set ve0 up");
+    running.find_json(|line| line["op"] == "added" && line["route"]["dst"] == "10.1.1.0/24");
+    // What is replaced is changed, by somebody.
+    namespace.ip("route add 10.97.0.0/16 via 10.1.1.1 proto bird");
+    namespace.ip("route replace 10.97.0.0/16 via 10.1.1.9 proto bird");
+    namespace.ip("route replace 10.97.0.0/16 via 10.1.1.9 proto bird");
+    namespace.ip("route del 10.97.0.0/16");
+    running.find_json(|line| line["op"] == "added" && line["route"]["dst"] == "10.97.0.0/16");
+    let line = running.json();
+    assert_eq!((&line["fields"], &line["before"]), (&json!(["gateway"]), &json!({"gateway": "10.1.1.1"})));
+    assert!(line["author"]["comm"] == "ip" || line["author"]["pid"].is_null(), "{line}");
+    // The same once more is no change.
+    let line = running.json();
+    assert_eq!((&line["op"], &line["route"]["gateway"]), (&json!("removed"), &json!("10.1.1.9")), "{line}");
+    running.signal("INT");
+    let lines = valid(&running);
+    assert!(lines.iter().any(|line| line["op"] == "list" && line["kind"] == "link"));
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.stderr.last().unwrap().contains(" implied, 0 audit repairs"), "{ended:?}");
+}
+
+#[test]
+fn people_see_fields_and_causes_and_what_is_different_at_the_end() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-people");
+    let name = namespace.name().to_owned();
+    let mut running = human(&namespace, "link route nexthop");
+    let shown = |line: &str| line.split_once(&format!("{name}  ")).unwrap().1.to_owned();
+    namespace.ip("link set ve0 down");
+    let line = running.find(|line| line.contains("~ link     ve0"));
+    assert_eq!(shown(&line), "~ link     ve0  flags -UP -LOWER_UP  operstate UP → DOWN");
+    let mut implied: Vec<_> =
+        (0..3).map(|_| shown(&running.find(|line| line.contains("- route ")))).collect();
+    implied.sort();
+    assert_eq!(
+        implied,
+        [
+            "- route    10.1.1.0/24 dev ve0 proto kernel scope link src 10.1.1.4  [implied: ve0 down]",
+            "- route    10.96.0.0/12 via 10.1.1.1 dev ve0 proto bird  [implied: ve0 down]",
+            "- route    default via 10.1.1.1 dev ve0 proto dhcp metric 100  [implied: ve0 down]",
+        ]
+    );
+    namespace.ip("link set ve0 up");
+    running.find(|line| line.contains("+ route    10.1.1.0/24 dev ve0"));
+    namespace.ip("route add 10.96.0.0/12 via 10.1.1.1 proto bird");
+    namespace.ip("link set ve0 mtu 1400");
+    let line = running.find(|line| line.contains("  mtu "));
+    assert_eq!(shown(&line), "~ link     ve0  mtu 1500 → 1400");
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let notes = ended.stderr.join("\n");
+    for expected in [
+        &format!("linx: namespace {name}: 3 links, "),
+        "linx: hidden: table local (--all shows them; --snapshot prints the state itself)",
+        "linx: net change since ",
+        &format!("\n{name}  - route    default via 10.1.1.1 dev ve0 proto dhcp metric 100\n"),
+        &format!("\n{name}  ~ link     ve0  mtu 1500 → 1400\n"),
+    ] {
+        assert!(notes.contains(expected), "{expected:?}: {notes}");
+    }
+    // What is as it was is no change.
+    assert!(!notes.contains("10.96.0.0/12") && !notes.contains("10.1.1.0/24"), "{notes}");
+}
+
+#[test]
+fn what_happens_to_a_new_link_is_on_its_line_and_a_flap_is_not_hidden() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-young");
+    let mut running = human(&namespace, "link");
+    namespace
+        .batch("link add br0 type bridge\nlink set br0 up\nlink set ve1 master br0\nlink set br0 mtu 1400\n");
+    let line = running.find(|line| line.contains("+ link     br0 type bridge"));
+    assert!(line.contains(" changes in ") && line.ends_with(" ms)"), "{line}");
+    running.find(|line| line.contains("~ link     ve1  master none → br0"));
+    namespace.batch("link add fl0 type bridge\nlink set fl0 up\nlink del fl0\n");
+    running.find(|line| line.contains("+ link     fl0 type bridge"));
+    running.find(|line| line.contains("- link     fl0 type bridge"));
+    // As JSON each is a line of its own.
+    let mut json = watch(&namespace, "link");
+    namespace.batch("link add br1 type bridge\nlink set br1 up\n");
+    json.find_json(|line| line["op"] == "added" && line["link"]["ifname"] == "br1");
+    json.find_json(|line| line["op"] == "changed" && line["link"]["ifname"] == "br1");
+    valid(&json);
+}
+
+#[test]
+fn many_of_one_cause_are_one_line() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-fold");
+    let routes: String = (0..200).map(|n| format!("route add 10.50.{n}.0/24 via 10.1.1.1\n")).collect();
+    namespace.batch(&routes);
+    let mut folded = human(&namespace, "route");
+    let mut all = human(&namespace, "route --fold 0");
+    namespace.ip("link set ve0 down");
+    let line = folded.find(|line| line.contains("- route "));
+    assert!(line.ends_with("- route    203 routes  [implied: ve0 down]  (--fold 0 shows each)"), "{line}");
+    for _ in 0..203 {
+        assert!(all.line().ends_with("  [implied: ve0 down]"));
+    }
+    folded.signal("INT");
+    let ended = folded.end();
+    assert!(ended.stdout.is_empty(), "{ended:?}");
+    let more = ended.stderr.iter().find(|line| line.starts_with('…')).unwrap();
+    assert_eq!(more, "…  183 more: 183 routes (--fold 0)");
+}
+
+#[test]
+fn what_says_nothing_is_hidden_from_people_unless_they_ask() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-hidden");
+    namespace.ip("address add 10.2.2.2/24 dev ve0 valid_lft 1000 preferred_lft 900");
+    namespace.ip("neigh add 10.1.1.7 lladdr 02:00:00:00:00:07 dev ve0 nud reachable");
+    let mut running = human(&namespace, "");
+    let mut all = human(&namespace, "--all");
+    namespace.ip("address change 10.2.2.2/24 dev ve0 valid_lft 5000 preferred_lft 4000");
+    namespace.ip("neigh change 10.1.1.7 lladdr 02:00:00:00:00:07 dev ve0 nud stale");
+    namespace.ip("neigh change 10.1.1.7 lladdr 02:00:00:00:00:07 dev ve0 nud failed");
+    namespace.ip("route add local 10.3.3.3 dev ve0");
+    namespace.ip("route add 10.4.0.0/16 dev ve0");
+    let line = running.line();
+    assert!(line.contains("+ route    10.4.0.0/16 dev ve0"), "{line}");
+    all.find(|line| line.contains("~ neigh    10.1.1.7 dev ve0") && line.contains("→ FAILED"));
+    all.find(|line| line.contains("+ route    local 10.3.3.3 dev ve0"));
+}
+
+#[test]
+fn it_ends_after_so_many_or_so_long_and_filters() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-ends");
+    let name = namespace.name().to_owned();
+    let ran = words(&format!("-n {name} watch route to exact default op removed --for 200ms"));
+    assert_eq!(ran.status, Some(4), "{ran:?}");
+    let line = format!("-n {name} -j watch --no-state route to exact default op removed --count 1 --for 60s");
+    let mut running = Running::start(linx(line.split_whitespace()));
+    assert_eq!(running.json()["op"], "synced");
+    namespace.ip("route add 10.4.0.0/16 dev ve0");
+    namespace.ip("route del default");
+    assert_eq!(running.json()["route"]["dst"], "default");
+    assert_eq!(running.end().status, Some(0));
+    let mut implied = watch(&namespace, "--no-state route cause implied");
+    namespace.ip("route del 10.4.0.0/16");
+    namespace.ip("link set ve0 down");
+    assert_eq!(implied.json()["cause"], "implied");
+    namespace.ip("link set ve0 up");
+    let mut mine = watch(&namespace, "--no-state route not by nobody op added not table local");
+    namespace.ip("route add 10.5.0.0/16 dev ve0");
+    assert_eq!(mine.json()["route"]["dst"], "10.5.0.0/16");
+}
+
+#[test]
+fn the_summary_is_what_is_different() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-summary");
+    let line = format!("-n {} watch --summary route", namespace.name());
+    let mut running = Running::start(linx(line.split_whitespace()));
+    running.find_note(|line| line.contains("hidden: "));
+    namespace.ip("route add 10.4.0.0/16 dev ve0");
+    namespace.ip("route add 10.5.0.0/16 dev ve0");
+    namespace.ip("route del 10.4.0.0/16");
+    namespace.ip("route del default");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let name = namespace.name();
+    assert_eq!(
+        ended.stdout,
+        [
+            format!("{name}  - route    default via 10.1.1.1 dev ve0 proto dhcp metric 100"),
+            format!("{name}  + route    10.5.0.0/16 dev ve0 scope link"),
+        ]
+    );
+}
+
+#[test]
+fn doubt_has_a_beginning_and_an_end_and_differences_in_between() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-lost");
+    let mut storm = Storm::new(&namespace);
+    let mut running = watch(&namespace, "route --rcvbuf 2K");
+    let mut people = human(&namespace, "route --rcvbuf 2K");
+    for one in [&running, &people] {
+        one.signal("STOP");
+    }
+    namespace.ip("route add 10.9.3.0/24 dev ve0");
+    storm.cycles(500, 1);
+    namespace.ip("route del 10.96.0.0/12");
+    for one in [&running, &people] {
+        one.signal("CONT");
+    }
+    let lost = running.find_json(|line| line["op"] == "resync_needed");
+    assert_eq!(lost["reason"], "overflow");
+    assert!(lost["rcvbuf"].as_u64().unwrap() < 16 * 1024, "{lost}");
+    running.find_json(|line| {
+        line["op"] == "removed" && line["route"]["dst"] == "10.96.0.0/12" && line["cause"] == "resync"
+    });
+    let again = running.find_json(|line| line["op"] == "resynced");
+    assert!(again["deltas"].as_u64().unwrap() >= 1, "{again}");
+    namespace.ip("route add 10.9.4.0/24 dev ve0");
+    running.find_json(|line| line["op"] == "added" && line["route"]["dst"] == "10.9.4.0/24");
+    valid(&running);
+    let line = people.find(|line| line.contains("resync_needed"));
+    assert!(
+        line.contains("! resync_needed  route: receive buffer overflowed (")
+            || line.contains("nexthop, route"),
+        "{line}"
+    );
+    assert!(line.ends_with("; what follows until \"resynced\" may be late"), "{line}");
+    people.find(|line| line.contains("- route    10.96.0.0/12") && line.ends_with("  [resync]"));
+    let line = people.find(|line| line.contains("! resynced  "));
+    assert!(line.contains(": certain again after ") && line.ends_with(", their authors unknown"), "{line}");
+    people.signal("INT");
+    let ended = people.end();
+    assert!(ended.stderr.last().unwrap().contains(" 1 resync ("), "{ended:?}");
+}
+
+#[test]
+fn the_last_namespace_gone_is_told_with_what_it_had() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-gone");
+    let name = namespace.name().to_owned();
+    let mut running = human(&namespace, "link route");
+    let mut json = watch(&namespace, "--no-state link");
+    drop(namespace);
+    let line = running.find(|line| line.contains("- netns"));
+    assert!(line.contains(&format!("- netns    {name}  with ")) && line.contains("links, "), "{line}");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    let expected =
+        format!("linx: watch link route: namespace \"{name}\" was deleted; nothing is left to watch");
+    assert_eq!(ended.stderr.last().unwrap(), &expected);
+    let gone = json.find_json(|line| line["kind"] == "netns");
+    assert_eq!((&gone["op"], &gone["cause"]), (&json!("removed"), &json!("event")));
+    assert!(gone["with"]["link"].as_u64().unwrap() >= 1, "{gone}");
+    valid(&json);
+}
+
+#[test]
+fn namespaces_come_and_go_and_links_move_between_them() {
+    skip_unless!(is_root(), "not root");
+    let first = namespace("watch-moves");
+    let mut running = Running::start(linx(["--all-netns", "watch", "link", "address"]));
+    running.find(|line| line.contains("  synced  "));
+    let mut json = Running::start(linx(["--all-netns", "-j", "watch", "link"]));
+    let synced = |line: &Value| line["op"] == "synced" && line["netns"]["name"] == first.name();
+    json.find_json(synced);
+    let second = Namespace::new("watch-comes");
+    let (from, to) = (first.name().to_owned(), second.name().to_owned());
+    let line = running.find(|line| line.contains(&format!("+ netns    {to}")));
+    assert!(line.contains("  with 1 link"), "{line}");
+    json.find_json(|line| line["op"] == "added" && line["kind"] == "netns" && line["netns"]["name"] == *to);
+    json.find_json(|line| line["op"] == "synced" && line["netns"]["name"] == *to);
+    first.ip(&format!("link set ve1 netns {to} name eth0"));
+    let line = running.find(|line| line.contains(&format!("{to}  ")) && line.contains("+ link     eth0"));
+    assert!(line.contains(&format!("(moved from {from}, was ve1)")), "{line}");
+    assert!(line.contains(&format!(" type veth peer {from}/ve0 ")), "{line}");
+    let gone = json.find_json(|line| line["op"] == "removed" && line["link"]["ifname"] == "ve1");
+    assert_eq!(gone["moved_to"]["netns"]["name"], *to, "{gone}");
+    drop(second);
+    let line = running.find(|line| line.contains(&format!("- netns    {to}")));
+    assert!(line.contains("  with "), "{line}");
+    json.find_json(|line| line["op"] == "removed" && line["kind"] == "netns" && line["netns"]["name"] == *to);
+    valid(&json);
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.stderr.iter().any(|line| line.starts_with("namespaces: ")), "{ended:?}");
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    for (line, text) in [
+        ("watch nsid", "linx: watch nsid: nsid: the ids of namespaces are not mirrored; linx monitor nsid"),
+        ("watch op new", "linx: watch: no operation \"new\"; added, changed or removed"),
+        (
+            "-j watch --summary",
+            "linx: watch: --summary is for people; with -j, compare two runs of linx list, or fold the records of a watch",
+        ),
+    ] {
+        let ran = words(line);
+        assert_eq!((ran.status, ran.stderr.trim_end(), ran.text()), (Some(1), text, ""), "{line}");
+    }
+    let ran = run(linx(["watch", "dev", "linxnosuch", "--for", "5s"]));
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("no link \"linxnosuch\" in namespace "), "{ran:?}");
+}
