@@ -150,7 +150,7 @@ pub(super) const SCENES: &[SilentScene] = &[
             stage.namespace.nft(
                 "add table inet t\n\
                  add set inet t s { type ipv4_addr; flags timeout; }\n\
-                 add element inet t s { 10.0.0.1 timeout 2s, 10.0.0.2 timeout 1h }",
+                 add element inet t s { 10.0.0.1 timeout 4s, 10.0.0.2 timeout 1h }",
             );
         },
         act: |stage| until("the element to expire", || count(stage, "10.0.0.1") == 0),
