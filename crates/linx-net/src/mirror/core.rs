@@ -120,7 +120,10 @@ pub(super) struct Core {
     /// The last author, who often is the next one, too.
     author: Option<(u32, Arc<Author>)>,
     /// What replaying the deltas gives, where everything is checked.
-    shadow: Option<State>,
+    pub(super) shadow: Option<State>,
+    /// The rule set of nf_tables, whose state is joined to the others in a snapshot.
+    #[cfg(feature = "nft")]
+    pub(super) book: Option<super::nft::Book>,
 }
 
 impl Core {
@@ -138,11 +141,15 @@ impl Core {
             departed: Vec::new(),
             author: None,
             shadow: None,
+            #[cfg(feature = "nft")]
+            book: options.nft.as_ref().map(|nft| super::nft::Book::new(nft.book(options.volatile))),
             options,
         };
         for kind in core.options.held() {
             core.tasks.add(Scope::all(kind), Cause::Resync, Reach::All, None, 0, now);
         }
+        #[cfg(feature = "nft")]
+        core.tasks.set_pulling(core.book.is_some());
         core
     }
 
@@ -461,9 +468,7 @@ impl Core {
         self.stats.deltas += 1;
         match why.cause {
             Cause::Implied => self.stats.implied += 1,
-            Cause::Resync => self.doubts.values_mut().for_each(|doubt| {
-                doubt.deltas += u64::from(doubt.kinds.contains(&body.kind));
-            }),
+            Cause::Resync => self.count_resynced(body.kind),
             _ => {}
         }
         let at = At { revision: self.state.revision, netns: self.state.netns, words: &self.state.words };
@@ -485,12 +490,36 @@ impl Core {
         self.log.push(Notice::Delta(delta));
     }
 
+    /// The state of now.
+    pub(super) fn snapshot(&self) -> State {
+        #[cfg_attr(not(feature = "nft"), allow(unused_mut))]
+        let mut state = self.state.clone();
+        #[cfg(feature = "nft")]
+        {
+            state.nft = self.book.as_ref().map(|book| book.state().clone());
+        }
+        state
+    }
+
+    pub(super) fn count_resynced(&mut self, kind: Kind) {
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.kinds.contains(&kind)) {
+            doubt.deltas += 1;
+        }
+    }
+
+    /// Begins to tell, if everything was read once.
+    pub(super) fn begin_if_read(&mut self) {
+        if !self.synced && self.tasks.is_read() {
+            self.begin_to_tell();
+        }
+    }
+
     /// The first reading has ended: from here on changes are told.
-    pub(super) fn begin_to_tell(&mut self) {
+    fn begin_to_tell(&mut self) {
         self.synced = true;
         self.stats.readings = 0;
         if self.options.validate {
-            self.shadow = Some(self.state.clone());
+            self.shadow = Some(self.snapshot());
         }
     }
 
@@ -505,6 +534,9 @@ impl Core {
             let doubt = Doubtful { since: now, kinds: Arc::clone(&kinds), deltas: 0 };
             self.doubts.entry(lane).or_insert(doubt);
             self.log.push(Notice::ResyncNeeded(Doubt { kinds, loss, time }));
+        }
+        if lane == Lane::Nft {
+            return;
         }
         self.tasks.lost(lane, now);
         for kind in lane.doubts().iter().filter(|kind| self.options.holds(**kind)) {
@@ -544,6 +576,11 @@ impl Core {
             let kinds = self.options.visible();
             let differ = differences(shadow, &self.state, &kinds);
             assert!(differ.is_empty(), "the deltas do not lead to the state: {differ:#?}");
+            #[cfg(feature = "nft")]
+            if let (Some(book), Some(replayed)) = (&self.book, &shadow.nft) {
+                let same = book.state().fingerprint() == replayed.fingerprint();
+                assert!(same, "the deltas do not lead to the rule set");
+            }
         }
     }
 
@@ -552,6 +589,8 @@ impl Core {
         let kinds = super::state::KINDS.into_iter();
         let tables: usize =
             kinds.filter_map(|kind| self.state.table(kind)).map(super::table::Table::heap_bytes).sum();
+        #[cfg(feature = "nft")]
+        let tables = tables + self.book.as_ref().map_or(0, |book| book.state().elements_bytes());
         tables + self.log.heap_bytes()
     }
 }

@@ -370,6 +370,13 @@ pub enum Notice {
     Synced(Synced),
     /// Something changed.
     Delta(Delta),
+    /// A commit of nf_tables changed several things as one.
+    #[cfg(feature = "nft")]
+    Transaction(super::nft::Transaction),
+    /// Something of nf_tables changed outside of a commit: it expired, a packet did it, or it was found by reading
+    /// again.
+    #[cfg(feature = "nft")]
+    Nft(super::nft::Delta),
     /// The kernel did not manage to announce everything: what is told of these kinds until
     /// [`Resynced`](Self::Resynced) may be late.
     ResyncNeeded(Doubt),
@@ -426,6 +433,10 @@ impl Notice {
     pub fn revision(&self) -> Option<u64> {
         match self {
             Self::Delta(delta) => Some(delta.revision()),
+            #[cfg(feature = "nft")]
+            Self::Transaction(told) => Some(told.revision),
+            #[cfg(feature = "nft")]
+            Self::Nft(delta) => Some(delta.revision()),
             _ => None,
         }
     }
@@ -434,6 +445,10 @@ impl Notice {
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Self::Delta(delta) => size_of::<Inner>() + delta.0.body.heap_bytes(),
+            #[cfg(feature = "nft")]
+            Self::Transaction(told) => size_of::<Self>() + told.changes.heap_bytes(),
+            #[cfg(feature = "nft")]
+            Self::Nft(_) => 2 * size_of::<Self>(),
             _ => size_of::<Self>(),
         }
     }

@@ -20,6 +20,8 @@ use super::core::{Core, LANES};
 use super::lane::{self, Intakes};
 use super::options::Options;
 use super::resync::Reading;
+#[cfg(feature = "nft")]
+use super::ruleset::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::monitor::builder::Name;
@@ -30,6 +32,8 @@ use crate::request::after;
 const MIRROR: &str = "mirror";
 const WAKE: u64 = 100;
 const NAME: u64 = 101;
+#[cfg(feature = "nft")]
+const RULES: u64 = 102;
 /// Datagrams that are read of a socket at once.
 const AT_ONCE: usize = 4096;
 /// Objects of a reading after which the sockets are looked at.
@@ -58,9 +62,16 @@ pub(super) struct Guarded {
     pub(super) is_left: bool,
     /// How many have asked to be told when all is quiet, and how many of these have been.
     pub(super) quiet: (u64, u64),
+    /// The rule set of nf_tables is to be compared.
+    pub(super) audits_rules: bool,
 }
 
 impl Guarded {
+    #[cfg(feature = "nft")]
+    fn take_audit(&mut self) -> bool {
+        std::mem::take(&mut self.audits_rules)
+    }
+
     pub(super) fn ended(&self) -> Option<Error> {
         self.ended.clone()
     }
@@ -109,6 +120,8 @@ pub struct Driver {
     // Taken out of the set before they are closed.
     poll: PollSet,
     lanes: Vec<Intakes>,
+    #[cfg(feature = "nft")]
+    rules: Option<Rules>,
     shared: Arc<Shared>,
     handle: Handle,
     netns: Netns,
@@ -159,6 +172,11 @@ impl Driver {
         if lanes.iter().any(is_other) || name.as_ref().is_some_and(|name| !name.holds()) {
             return Err(Error::new(ErrorKind::NamespaceGone, MIRROR).inside(&label));
         }
+        #[cfg(feature = "nft")]
+        let rules = match &options.nft {
+            Some(nft) => Some(Rules::open(&netns, rcvbuf, nft.clone(), &poll, RULES)?),
+            None => None,
+        };
         let names = names.unwrap_or_else(|| Arc::new(Names::load()));
         let now = Instant::now();
         let core = Core::new(options.clone(), handle.netns_cookie(), names, now);
@@ -169,6 +187,7 @@ impl Driver {
             ended: None,
             is_left: false,
             quiet: (0, 0),
+            audits_rules: false,
         };
         let (guarded, told) = (Mutex::new(guarded), Condvar::new());
         let shared = Arc::new(Shared { guarded, told, wake, netns: handle.netns_cookie() });
@@ -177,6 +196,8 @@ impl Driver {
         Ok(Self {
             poll,
             lanes,
+            #[cfg(feature = "nft")]
+            rules,
             shared,
             handle,
             netns,
@@ -203,7 +224,13 @@ impl Driver {
     /// When [`advance`](Self::advance) wants to be called, if its descriptor is not readable before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let due = self.shared.lock().core.tasks.deadline();
+        let guarded = self.shared.lock();
+        let due = guarded.core.tasks.deadline();
+        #[cfg(feature = "nft")]
+        let rules = self.rules.as_ref().and_then(|rules| rules.deadline(&guarded.core));
+        #[cfg(feature = "nft")]
+        let due = due.into_iter().chain(rules).min();
+        drop(guarded);
         let broken = self.lanes.iter().any(|lane| !lane.is_open()).then(Instant::now);
         let due = due.into_iter().chain(broken).min();
         match self.rest {
@@ -231,6 +258,10 @@ impl Driver {
             }
             Err(error) => {
                 self.lanes.clear();
+                #[cfg(feature = "nft")]
+                {
+                    self.rules = None;
+                }
                 self.handle.release();
                 let mut guarded = self.shared.lock();
                 guarded.ended = Some(error.clone());
@@ -249,16 +280,24 @@ impl Driver {
             return Err(self.failed(ErrorKind::NamespaceGone));
         }
         self.revive(begun)?;
+        #[cfg(feature = "nft")]
+        if let Some(rules) = self.rules.as_mut().filter(|_| self.shared.lock().take_audit()) {
+            rules.audit_now(begun);
+        }
         self.mark();
         for at in 0..READINGS {
             let more = (self.options.drain || at == 0) && self.intake();
+            let more = self.intake_rules()? || more;
             let now = Instant::now();
             let is_resting = self.rest.is_some_and(|rest| now < rest);
             let reading = if is_resting { None } else { self.shared.lock().core.next_reading(now) };
-            match reading {
-                Some(reading) => self.read(reading)?,
-                None if more => {}
-                None => break,
+            let has_read = reading.is_some();
+            if let Some(reading) = reading {
+                self.read(reading)?;
+            }
+            let has_pulled = !is_resting && self.pull_rules(now)?;
+            if !has_read && !has_pulled && !more {
+                break;
             }
         }
         self.finish();
@@ -306,6 +345,49 @@ impl Driver {
             shared.tell(&guarded);
         }
         more
+    }
+
+    /// Takes what nf_tables announced; true when there may be more.
+    #[cfg(feature = "nft")]
+    fn intake_rules(&mut self) -> Result<bool> {
+        let Some(rules) = &mut self.rules else { return Ok(false) };
+        let mut guarded = self.shared.lock();
+        let before = guarded.core.log.end();
+        let more = rules.intake(&mut guarded.core, Instant::now())?;
+        if guarded.core.log.end() != before {
+            guarded.core.rest();
+            self.shared.tell(&guarded);
+        }
+        Ok(more)
+    }
+
+    /// Pulls what is due of nf_tables; false when nothing was.
+    #[cfg(feature = "nft")]
+    fn pull_rules(&mut self, now: Instant) -> Result<bool> {
+        let Some(rules) = &mut self.rules else { return Ok(false) };
+        let shared = Arc::clone(&self.shared);
+        let with = move |each: &mut dyn FnMut(&mut Core)| {
+            let mut guarded = shared.lock();
+            let (before, was_synced) = (guarded.core.log.end(), guarded.core.synced);
+            each(&mut guarded.core);
+            if guarded.core.synced && !was_synced {
+                guarded.synced = SystemTime::now();
+            }
+            if guarded.core.log.end() != before || !was_synced {
+                shared.tell(&guarded);
+            }
+        };
+        rules.pull(&self.handle, &with, now)
+    }
+
+    #[cfg(not(feature = "nft"))]
+    fn intake_rules(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
+    #[cfg(not(feature = "nft"))]
+    fn pull_rules(&mut self, _: Instant) -> Result<bool> {
+        Ok(false)
     }
 
     /// Feeds what was received.
@@ -439,7 +521,13 @@ impl Driver {
             return;
         }
         // Where the kernel does not take the mark, the next round tries again.
-        if self.lanes.iter_mut().all(|lane| lane.mark().is_ok()) {
+        #[cfg_attr(not(feature = "nft"), allow(unused_mut))]
+        let mut is_marked = self.lanes.iter_mut().all(|lane| lane.mark().is_ok());
+        #[cfg(feature = "nft")]
+        {
+            is_marked = is_marked && self.rules.as_mut().is_none_or(|rules| rules.mark().is_ok());
+        }
+        if is_marked {
             self.marked = asked;
         }
     }
@@ -453,9 +541,13 @@ impl Driver {
         }
         let is_clean =
             self.lanes.iter().all(|lane| lane.is_open() && lane.lost.is_none() && !lane.is_losing());
+        #[cfg(feature = "nft")]
+        let is_clean = is_clean && self.rules.as_ref().is_none_or(Rules::is_idle);
         let core = &guarded.core;
         let is_quiet = is_clean && core.synced && core.is_certain() && core.tasks.is_empty();
         let is_reached = self.marked == asked && self.lanes.iter().all(|lane| !lane.is_marked());
+        #[cfg(feature = "nft")]
+        let is_reached = is_reached && self.rules.as_ref().is_none_or(|rules| !rules.is_marked());
         if is_quiet && is_reached {
             guarded.quiet.1 = asked;
             self.shared.tell(&guarded);

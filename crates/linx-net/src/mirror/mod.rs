@@ -57,6 +57,10 @@ pub mod nft;
 mod options;
 mod resync;
 mod routes;
+#[cfg(feature = "nft")]
+mod rules;
+#[cfg(feature = "nft")]
+mod ruleset;
 mod state;
 mod table;
 mod watch;
@@ -90,7 +94,7 @@ const AUDIT: Duration = Duration::from_secs(60);
 
 /// A mirror to be.
 ///
-/// Without a kind named, it holds all of rtnetlink's.
+/// Without a kind named, it holds all of rtnetlink's. nf_tables has to be named: it takes a privilege.
 #[must_use = "a mirror begins with start() or driver()"]
 pub struct Builder {
     netns: Netns,
@@ -131,6 +135,27 @@ impl Builder {
         rules, rules_by(RuleFilter);
         /// Holds next hop objects.
         nexthops, nexthops_by(NextHopFilter);
+    }
+
+    /// Holds the rule set of nf_tables. It takes CAP_NET_ADMIN.
+    #[cfg(feature = "nft")]
+    pub fn nft(mut self) -> Self {
+        self.options.nft.get_or_insert_default();
+        self
+    }
+
+    /// The same, of this table alone: the others are neither pulled nor kept.
+    #[cfg(feature = "nft")]
+    pub fn nft_table(mut self, family: crate::nft::Family, name: impl AsRef<[u8]>) -> Self {
+        self.options.nft.get_or_insert_default().table = Some((family, name.as_ref().into()));
+        self
+    }
+
+    /// The same, without the elements of sets and maps.
+    #[cfg(feature = "nft")]
+    pub fn nft_without_elements(mut self) -> Self {
+        self.options.nft.get_or_insert_default().without_elements = true;
+        self
     }
 
     /// Volatile fields (statistics, ages, the states of neighbours that are reachable) make deltas as well.
@@ -215,7 +240,7 @@ impl Builder {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn driver(mut self) -> Result<Driver> {
-        if !self.options.has_rtnetlink() && !self.options.nft {
+        if !self.options.has_rtnetlink() && !self.options.has_nft() {
             self = self.links().addresses().routes().neighbours().rules().nexthops();
         }
         self.options.validate = std::env::var_os("LINX_VALIDATE").is_some_and(|value| value == "1");
@@ -282,7 +307,7 @@ impl Mirror {
     /// The newest state.
     #[must_use]
     pub fn snapshot(&self) -> State {
-        self.shared.lock().core.state.clone()
+        self.shared.lock().core.snapshot()
     }
 
     /// All changes from now on.
@@ -315,7 +340,10 @@ impl Mirror {
 
     /// Compares everything with the kernel now, rather than at the next audit; [`quiet`](Self::quiet) waits for its end.
     pub fn audit(&self) {
-        self.shared.lock().core.audit_now(Instant::now());
+        let mut guarded = self.shared.lock();
+        guarded.core.audit_now(Instant::now());
+        guarded.audits_rules = true;
+        drop(guarded);
         self.shared.wake.wake();
     }
 

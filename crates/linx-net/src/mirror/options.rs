@@ -20,7 +20,8 @@ pub(super) struct Options {
     pub(super) neighbours: Option<NeighbourFilter>,
     pub(super) rules: Option<RuleFilter>,
     pub(super) nexthops: Option<NextHopFilter>,
-    pub(super) nft: bool,
+    #[cfg(feature = "nft")]
+    pub(super) nft: Option<RuleOptions>,
     /// Volatile fields make deltas.
     pub(super) volatile: bool,
     /// Unannounced changes are looked for where something announced tells of them. Off for negative controls alone.
@@ -37,7 +38,7 @@ impl Options {
     /// The kinds that are told.
     pub(super) fn visible(&self) -> Vec<Kind> {
         let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|kind| self.is_visible(*kind)).collect();
-        if self.nft {
+        if self.has_nft() {
             kinds.push(Kind::Table);
         }
         kinds
@@ -63,8 +64,15 @@ impl Options {
             Kind::Neighbour => self.neighbours.is_some(),
             Kind::Rule => self.rules.is_some(),
             Kind::NextHop => self.nexthops.is_some(),
-            _ => self.nft,
+            _ => self.has_nft(),
         }
+    }
+
+    pub(super) fn has_nft(&self) -> bool {
+        #[cfg(feature = "nft")]
+        return self.nft.is_some();
+        #[cfg(not(feature = "nft"))]
+        false
     }
 
     pub(super) fn holds(&self, kind: Kind) -> bool {
@@ -91,6 +99,22 @@ impl Options {
             },
             _ => false,
         }
+    }
+}
+
+/// What to hold of nf_tables.
+#[cfg(feature = "nft")]
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleOptions {
+    pub(super) table: Option<(crate::nft::Family, Box<[u8]>)>,
+    pub(super) without_elements: bool,
+}
+
+#[cfg(feature = "nft")]
+impl RuleOptions {
+    pub(super) fn book(&self, volatile: bool) -> super::nft::Options {
+        let Self { table, without_elements } = self.clone();
+        super::nft::Options { volatile, without_elements, table }
     }
 }
 

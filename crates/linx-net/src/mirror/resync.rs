@@ -104,6 +104,8 @@ pub(super) struct Tasks {
     twice: HashSet<Key>,
     paces: HashMap<Kind, Pace>,
     losses: HashMap<Lane, Losses>,
+    /// The rule set of nf_tables is to be pulled.
+    is_pulling: bool,
     pub(super) audit_due: Option<Instant>,
     audit_cost: Duration,
     audits: u32,
@@ -192,7 +194,21 @@ impl Tasks {
     }
 
     pub(super) fn is_in_doubt(&self, bit: u8) -> bool {
+        if bit == Lane::Nft.bit() {
+            return self.is_pulling;
+        }
         (self.running | self.list.iter().fold(0, |bits, task| bits | task.doubts)) & bit != 0
+    }
+
+    /// Whether everything was read once; what never held still is read again later.
+    pub(super) fn is_read(&self) -> bool {
+        !self.is_pulling && self.list.iter().all(|task| task.attempts >= FIRST_ATTEMPTS)
+    }
+
+    /// Whether the rule set of nf_tables is to be pulled.
+    #[cfg(feature = "nft")]
+    pub(super) fn set_pulling(&mut self, is_pulling: bool) {
+        self.is_pulling = is_pulling;
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -447,9 +463,7 @@ impl Core {
             self.tasks.merge(&mut task);
             self.tasks.list.push(task);
         }
-        if !self.synced && self.tasks.list.iter().all(|task| task.attempts >= FIRST_ATTEMPTS) {
-            self.begin_to_tell();
-        }
+        self.begin_if_read();
         self.settle(time, now);
     }
 

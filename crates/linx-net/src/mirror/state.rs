@@ -59,6 +59,8 @@ pub struct State {
     pub(super) neighbours: Table,
     /// How many routes have a destination of a length.
     lengths: Arc<Lengths>,
+    #[cfg(feature = "nft")]
+    pub(super) nft: Option<super::nft::State>,
 }
 
 /// Numbers of routes by the length of their destination.
@@ -101,6 +103,8 @@ impl State {
             routes: Table::new(),
             neighbours: Table::new(),
             lengths: Arc::new(Lengths { v4: [0; 33], v6: [0; 129] }),
+            #[cfg(feature = "nft")]
+            nft: None,
         }
     }
 
@@ -125,7 +129,17 @@ impl State {
     /// The generation of nf_tables' rule set; `None` where that is not mirrored.
     #[must_use]
     pub fn generation(&self) -> Option<u32> {
+        #[cfg(feature = "nft")]
+        return self.nft.as_ref().and_then(super::nft::State::generation);
+        #[cfg(not(feature = "nft"))]
         None
+    }
+
+    /// The rule set of nf_tables; `None` where it is not mirrored.
+    #[cfg(feature = "nft")]
+    #[must_use]
+    pub fn nft(&self) -> Option<&super::nft::State> {
+        self.nft.as_ref()
     }
 
     /// The names of all links, for printing.
@@ -193,6 +207,8 @@ impl State {
                 sum = sum.wrapping_add(hasher.finish());
             }
         }
+        #[cfg(feature = "nft")]
+        let sum = sum.wrapping_add(self.nft.as_ref().map_or(0, super::nft::State::fingerprint));
         sum
     }
 
@@ -355,15 +371,45 @@ impl State {
     /// # Ok::<(), linx::Error>(())
     /// ```
     pub fn apply(&mut self, notice: &Notice) {
-        if let Notice::Delta(delta) = notice {
-            self.forward(delta);
+        match notice {
+            Notice::Delta(delta) => self.forward(delta),
+            #[cfg(feature = "nft")]
+            Notice::Transaction(told) => {
+                if let Some(nft) = &mut self.nft {
+                    told.apply(nft);
+                }
+                self.revision = told.revision;
+            }
+            #[cfg(feature = "nft")]
+            Notice::Nft(delta) => {
+                if let Some(nft) = &mut self.nft {
+                    delta.apply(nft);
+                }
+                self.revision = delta.revision();
+            }
+            _ => {}
         }
     }
 
     /// The state before a notice that led to this one.
     pub fn undo(&mut self, notice: &Notice) {
-        if let Notice::Delta(delta) = notice {
-            self.back(delta);
+        match notice {
+            Notice::Delta(delta) => self.back(delta),
+            #[cfg(feature = "nft")]
+            Notice::Transaction(told) => {
+                if let Some(nft) = &mut self.nft {
+                    told.undo(nft);
+                }
+                self.revision = told.revision.saturating_sub(1);
+            }
+            #[cfg(feature = "nft")]
+            Notice::Nft(delta) => {
+                if let Some(nft) = &mut self.nft {
+                    delta.undo(nft);
+                }
+                self.revision = delta.revision().saturating_sub(1);
+            }
+            _ => {}
         }
     }
 

@@ -103,7 +103,7 @@ impl Watch {
         let core = &guarded.core;
         if !self.begun {
             self.begun = true;
-            let state = &core.state;
+            let state = core.snapshot();
             return Some(Notice::Synced(Synced {
                 revision: self.revision(guarded),
                 kinds: Arc::clone(&state.kinds),
@@ -138,7 +138,7 @@ impl Watch {
     #[must_use]
     pub fn state(&self) -> State {
         let guarded = self.shared.lock();
-        let mut state = guarded.core.state.clone();
+        let mut state = guarded.core.snapshot();
         if guarded.core.log.at(self.place).is_err() {
             return state;
         }

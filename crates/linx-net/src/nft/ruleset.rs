@@ -64,6 +64,11 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
+    /// Of a generation in which nothing is there that was asked for.
+    pub(crate) fn empty(generation: u32, netns: u64) -> Self {
+        Self { generation, netns, ..Self::default() }
+    }
+
     /// The generation that all of it is of.
     #[must_use]
     pub fn generation(&self) -> u32 {

@@ -14,6 +14,8 @@ mod churn;
 mod consumers;
 mod controls;
 mod oracle;
+#[cfg(feature = "nft")]
+mod rules;
 mod silent;
 
 use std::time::Duration;

@@ -1,0 +1,364 @@
+//! A mirror's nf_tables: its monitor, and what is pulled when. The part of the driver that does this I/O.
+//!
+//! A pull is of one generation, so the order is certain here, unlike with rtnetlink: after a pull of generation G, all
+//! commits up to G have been announced. They are taken first, so that each change is its commit's and its author's; what
+//! differs then was missed by nobody but us.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use linx_sys::{Netns, PollSet};
+
+use super::core::{Core, Lane};
+use super::delta::Cause;
+use super::options::RuleOptions;
+use crate::error::{ErrorKind, Result};
+use crate::handle::Handle;
+use crate::monitor::{Barrier, Loss, RestartPolicy};
+use crate::nft::{self, Family, Monitor, Ruleset};
+use crate::request::after;
+
+/// Pause before a rule set is pulled again that did not hold still, or after another loss; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often it is looked whether the owners of tables still live.
+const OWNERS: Duration = Duration::from_secs(1);
+/// Sets with more elements are not compared by the audit.
+const LARGE_SET: usize = 10_000;
+/// Notices that are taken at once.
+const AT_ONCE: usize = 1024;
+/// A pull takes at most one part in so many of the time.
+const SHARE: u32 = 4;
+/// Attempts of one pull; another follows after a pause.
+const RETRIES: u32 = 8;
+
+/// Gives the core, locked, to somebody for a moment.
+pub(super) type WithCore<'a> = dyn Fn(&mut dyn FnMut(&mut Core)) + 'a;
+
+/// The monitor of one namespace's rule set.
+pub(super) struct Rules {
+    monitor: Monitor,
+    options: RuleOptions,
+    /// When to pull, and why.
+    due: Option<(Instant, Cause)>,
+    pause: Duration,
+    lost: Option<Instant>,
+    owners_due: Option<Instant>,
+    audit_due: Option<Instant>,
+    barrier: Option<Barrier>,
+    loaded: bool,
+    /// A notice that was read before its turn.
+    held: Option<nft::Notice>,
+}
+
+impl Rules {
+    pub(super) fn open(
+        netns: &Netns,
+        rcvbuf: usize,
+        options: RuleOptions,
+        poll: &PollSet,
+        token: u64,
+    ) -> Result<Self> {
+        let builder = Monitor::builder().netns(netns).rcvbuf(rcvbuf).follow(false);
+        let monitor = builder.supervised(RestartPolicy::default()).subscribe()?;
+        poll.add(&monitor, token).map_err(|error| crate::error::Error::system("mirror", error))?;
+        Ok(Self {
+            monitor,
+            options,
+            due: Some((Instant::now(), Cause::Resync)),
+            pause: FIRST_PAUSE,
+            lost: None,
+            owners_due: None,
+            audit_due: None,
+            barrier: None,
+            loaded: false,
+            held: None,
+        })
+    }
+
+    pub(super) fn deadline(&self, core: &Core) -> Option<Instant> {
+        let book = core.book.as_ref().and_then(super::nft::Book::deadline);
+        let due = self.due.map(|(due, _)| due);
+        [due, book, self.owners_due, self.audit_due, self.monitor.deadline()].into_iter().flatten().min()
+    }
+
+    /// Takes what was announced; true when there may be more.
+    pub(super) fn intake(&mut self, core: &mut Core, now: Instant) -> Result<bool> {
+        for _ in 0..AT_ONCE {
+            match self.next()? {
+                Some(notice) => self.take(notice, core, now),
+                None => {
+                    core.expire(SystemTime::now(), now);
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<Option<nft::Notice>> {
+        match self.held.take() {
+            Some(notice) => Ok(Some(notice)),
+            None => self.monitor.try_recv(),
+        }
+    }
+
+    fn take(&mut self, notice: nft::Notice, core: &mut Core, now: Instant) {
+        use crate::monitor::Notice;
+        match notice {
+            // Before the first pull there is nothing that could be changed.
+            Notice::Transaction(commit) if self.loaded => {
+                core.stats.events += commit.changes.len() as u64;
+                core.expire(commit.time, now);
+                core.commit(&commit, now);
+            }
+            Notice::Event(event) if self.loaded => {
+                core.stats.events += 1;
+                core.packet(&event, now);
+            }
+            Notice::ResyncNeeded(loss) => self.lose(loss, core, now),
+            Notice::Spoofed { .. } => core.stats.spoofed += 1,
+            Notice::Barrier(reached) if Some(reached) == self.barrier => self.barrier = None,
+            _ => {}
+        }
+    }
+
+    fn lose(&mut self, loss: Loss, core: &mut Core, now: Instant) {
+        self.barrier = None;
+        if !self.loaded {
+            return;
+        }
+        core.lost(Lane::Nft, loss, SystemTime::now(), now);
+        let is_calm = self.lost.is_none_or(|lost| now.saturating_duration_since(lost) > LONGEST_PAUSE * 5);
+        self.pause = if is_calm { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
+        self.lost = Some(now);
+        let due = if is_calm { now } else { after(now, self.pause) };
+        self.due = Some((due, Cause::Resync));
+        core.tasks.set_pulling(true);
+    }
+
+    /// Pulls what is due; false when nothing was.
+    pub(super) fn pull(&mut self, handle: &Handle, core: &WithCore<'_>, now: Instant) -> Result<bool> {
+        if self.loaded {
+            self.look_at_owners(handle, core, now);
+            self.audit(core, now);
+        }
+        let mut doubtful = Vec::new();
+        core(&mut |core| doubtful = core.book.as_ref().map(super::nft::Book::doubtful).unwrap_or_default());
+        for (family, table) in doubtful {
+            self.pull_order(handle, core, family, &table)?;
+        }
+        let Some((_, cause)) = self.due.filter(|(due, _)| *due <= now) else { return Ok(false) };
+        let begun = Instant::now();
+        match self.read(handle, core, cause) {
+            Ok(Some(ruleset)) => {
+                self.due = None;
+                self.publish(&ruleset, core, cause)?;
+                let ended = Instant::now();
+                self.audit_due = None;
+                if cause == Cause::Audit {
+                    core(&mut |core| core.stats.audits += 1);
+                }
+                // A loss that came meanwhile is due, but not at once.
+                let rest = (ended.saturating_duration_since(begun) * (SHARE - 1)).min(LONGEST_PAUSE);
+                if let Some((due, _)) = &mut self.due {
+                    *due = (*due).max(after(ended, rest));
+                }
+            }
+            Ok(None) => self.due = None,
+            Err(error) if error.kind == ErrorKind::NamespaceGone => return Err(error),
+            Err(error) => {
+                if !self.loaded
+                    && !matches!(
+                        error.kind,
+                        ErrorKind::Changing { .. } | ErrorKind::Torn | ErrorKind::Timeout
+                    )
+                {
+                    return Err(error);
+                }
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                self.due = Some((after(Instant::now(), self.pause), cause));
+            }
+        }
+        core(&mut |core| {
+            core.tasks.set_pulling(self.due.is_some());
+            core.begin_if_read();
+            core.settle(SystemTime::now(), Instant::now());
+        });
+        Ok(true)
+    }
+
+    /// What is mirrored, of one generation; `None`: nothing is to be compared.
+    fn read(&self, handle: &Handle, core: &WithCore<'_>, cause: Cause) -> Result<Option<Ruleset>> {
+        let mut has_large = false;
+        core(&mut |core| {
+            let sets = core.book.iter().flat_map(|book| book.state().sets());
+            has_large = sets.into_iter().any(|set| set.len() > LARGE_SET);
+        });
+        let mut pull = nft::pull(handle).retries(RETRIES);
+        if let Some((family, name)) = &self.options.table {
+            pull = pull.table(*family, name);
+        }
+        // Large sets are compared on request alone, and a request is a new mirror.
+        if self.options.without_elements || has_large && cause == Cause::Audit {
+            pull = pull.without_elements();
+        }
+        match pull.ruleset() {
+            Ok(ruleset) => Ok(Some(ruleset)),
+            // The one table that is mirrored is not there.
+            Err(error) if error.errno() == Some(ENOENT) => {
+                Ok(Some(Ruleset::empty(nft::generation(handle)?, handle.netns_cookie())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the commits up to the generation that was pulled, then what still differs.
+    fn publish(&mut self, ruleset: &Ruleset, core: &WithCore<'_>, cause: Cause) -> Result<()> {
+        let generation = ruleset.generation();
+        if !self.loaded {
+            self.loaded = true;
+            core(&mut |core| core.load(ruleset, Instant::now()));
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        core(&mut |core| {
+            loop {
+                let now = Instant::now();
+                match self.next() {
+                    Ok(Some(crate::monitor::Notice::Transaction(commit)))
+                        if is_later(&commit, generation) =>
+                    {
+                        self.held = Some(crate::monitor::Notice::Transaction(commit));
+                        break;
+                    }
+                    Ok(Some(notice)) => self.take(notice, core, now),
+                    Ok(None) => break,
+                    Err(error) => {
+                        outcome = Err(error);
+                        return;
+                    }
+                }
+            }
+            let now = Instant::now();
+            core.expire(SystemTime::now(), now);
+            let is_partial =
+                cause == Cause::Audit && core.has_large_sets(LARGE_SET) && !self.options.without_elements;
+            core.replace_rules(ruleset, cause, is_partial, SystemTime::now(), now);
+        });
+        outcome
+    }
+
+    /// Pulls the rules of a table whose order is in doubt.
+    fn pull_order(
+        &mut self,
+        handle: &Handle,
+        core: &WithCore<'_>,
+        family: Family,
+        table: &[u8],
+    ) -> Result<()> {
+        let pulled = nft::pull(handle).table(family, table).without_elements().retries(RETRIES).ruleset();
+        let ruleset = match pulled {
+            Ok(ruleset) => ruleset,
+            Err(error) if error.errno() == Some(ENOENT) => {
+                Ruleset::empty(nft::generation(handle)?, handle.netns_cookie())
+            }
+            Err(error) if error.kind == ErrorKind::NamespaceGone => return Err(error),
+            // With the next resync.
+            Err(_) => {
+                self.due.get_or_insert((after(Instant::now(), self.pause), Cause::Resync));
+                return Ok(());
+            }
+        };
+        let mut outcome = Ok(());
+        core(&mut |core| {
+            loop {
+                match self.next() {
+                    Ok(Some(crate::monitor::Notice::Transaction(commit)))
+                        if is_later(&commit, ruleset.generation()) =>
+                    {
+                        self.held = Some(crate::monitor::Notice::Transaction(commit));
+                        break;
+                    }
+                    Ok(Some(notice)) => self.take(notice, core, Instant::now()),
+                    Ok(None) => break,
+                    Err(error) => {
+                        outcome = Err(error);
+                        return;
+                    }
+                }
+            }
+            core.order_rules(family, table, &ruleset, SystemTime::now(), Instant::now());
+        });
+        outcome
+    }
+
+    /// Tables go with the socket of their owner, without a word (KERNEL.md 1.6).
+    fn look_at_owners(&mut self, handle: &Handle, core: &WithCore<'_>, now: Instant) {
+        let mut owners = Vec::new();
+        core(&mut |core| owners = core.book.as_ref().map(super::nft::Book::owners).unwrap_or_default());
+        if owners.is_empty() {
+            self.owners_due = None;
+            return;
+        }
+        if self.owners_due.is_some_and(|due| due > now) {
+            return;
+        }
+        self.owners_due = Some(after(now, OWNERS));
+        let text = handle.netns().run(|| std::fs::read_to_string("/proc/thread-self/net/netlink"));
+        let Ok(Ok(text)) = text else { return };
+        let living = portids(&text);
+        for owner in owners.into_iter().filter(|owner| !living.contains(owner)) {
+            core(&mut |core| core.owner_gone(owner, SystemTime::now()));
+        }
+    }
+
+    fn audit(&mut self, core: &WithCore<'_>, now: Instant) {
+        let mut interval = None;
+        core(&mut |core| interval = core.options.audit.filter(|_| core.synced));
+        let Some(interval) = interval else { return };
+        match self.audit_due {
+            None => self.audit_due = Some(after(now, interval)),
+            Some(due) if due <= now && self.due.is_none() => self.due = Some((now, Cause::Audit)),
+            Some(_) => {}
+        }
+    }
+
+    /// Compares everything now.
+    pub(super) fn audit_now(&mut self, now: Instant) {
+        self.due.get_or_insert((now, Cause::Audit));
+    }
+
+    pub(super) fn mark(&mut self) -> Result<()> {
+        self.barrier = Some(self.monitor.barrier()?);
+        Ok(())
+    }
+
+    pub(super) fn is_marked(&self) -> bool {
+        self.barrier.is_some()
+    }
+
+    /// Whether nothing is to be pulled.
+    pub(super) fn is_idle(&self) -> bool {
+        self.due.is_none() && self.held.is_none() && self.loaded
+    }
+}
+
+/// Whether a commit is not in what was pulled.
+fn is_later(commit: &nft::Transaction, pulled: u32) -> bool {
+    commit
+        .generation
+        .is_some_and(|generation| generation != pulled && generation.wrapping_sub(pulled) < 1 << 31)
+}
+
+const ENOENT: i32 = 2;
+
+/// The portids of nf_tables' sockets in `/proc/net/netlink`.
+fn portids(text: &str) -> Vec<u32> {
+    let of = |line: &str| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let is_netfilter = words.next() == Some("12");
+        words.next()?.parse().ok().filter(|_| is_netfilter)
+    };
+    text.lines().filter_map(of).collect()
+}

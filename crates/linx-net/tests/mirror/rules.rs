@@ -1,0 +1,171 @@
+//! Mirrors of nf_tables: random commits, overflows, what happens without a commit.
+
+use std::time::Duration;
+
+use linx::mirror::{Cause, Change};
+use linx::nft::{Family, SetView};
+use linx::{Mirror, Notice};
+use linx_test::{Dice, Namespace, PATIENCE, is_root, skip_unless};
+
+use crate::{is_long, seed};
+
+const START: &str = "add table inet t0; add chain inet t0 c0; add chain inet t0 c1 { type filter hook input priority 0; }; \
+    add set inet t0 s0 { type ipv4_addr; }; add set inet t0 s1 { type ipv4_addr; flags timeout; }; \
+    add map inet t0 m0 { type inet_service : verdict; }";
+
+/// One change; many are refused.
+fn line(dice: &mut Dice) -> String {
+    let chain = dice.below(4);
+    let address = format!("10.0.{}.{}", dice.below(3), dice.below(30));
+    let table = dice.pick(&["inet t0", "inet t0", "ip t1"]);
+    match dice.below(16) {
+        0 => format!("add table {table}"),
+        1 => format!("delete table {table}"),
+        2 | 3 => format!("add chain {table} c{chain}"),
+        4 => format!("flush chain {table} c{chain}"),
+        5 => format!("add rule {table} c{chain} tcp dport {{ 22, {} }} accept", 100 + dice.below(50)),
+        6 => format!("insert rule {table} c{chain} ip saddr {address} counter drop"),
+        7 => format!("add rule {table} c{chain} ip saddr @s0 drop"),
+        8 => format!("add set {table} s{} {{ type ipv4_addr; }}", dice.below(2)),
+        9..12 => format!("add element {table} s0 {{ {address} }}"),
+        12 => format!("delete element {table} s0 {{ {address} }}"),
+        13 => format!("add element {table} s1 {{ {address} timeout {}s }}", 1 + dice.below(60)),
+        14 => format!("flush set {table} s0"),
+        _ => format!("rename chain {table} c{chain} c{}", dice.below(6)),
+    }
+}
+
+/// Whether the rule set is what a mirror that begins now finds.
+fn is_true(mirror: &Mirror, namespace: &Namespace) -> bool {
+    // An element may expire between the two.
+    (0..20).any(|_| {
+        mirror.quiet(PATIENCE).unwrap();
+        let fresh = Mirror::builder(&namespace.netns()).nft().start().unwrap();
+        let (held, there) = (mirror.snapshot(), fresh.snapshot());
+        let is_same = held.nft().unwrap().fingerprint() == there.nft().unwrap().fingerprint();
+        if !is_same {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        is_same && held.generation() == there.generation()
+    })
+}
+
+#[test]
+fn after_random_commits_the_rule_set_is_what_the_kernel_has_and_the_notices_lead_there() {
+    skip_unless!(is_root(), "not root");
+    let first = seed();
+    let (seeds, commits) = if is_long() { (100, 300) } else { (3, 40) };
+    let (mut losses, mut transactions, mut deltas) = (0, 0, 0);
+    for seed in first..first + seeds {
+        let namespace = Namespace::new("rules");
+        namespace.nft(START);
+        let mut dice = Dice::new(seed);
+        let rcvbuf = if seed % 2 == 0 { 2048 } else { 4 << 20 };
+        let mirror = Mirror::builder(&namespace.netns()).nft().rcvbuf(rcvbuf).audit(None).start().unwrap();
+        let mut watch = mirror.watch();
+        let mut own = watch.state();
+        for at in 0..commits {
+            let script: Vec<String> = (0..1 + dice.below(2)).map(|_| line(&mut dice)).collect();
+            let _ = namespace.try_exec("nft", &[&script.join("; ")]);
+            if at % 10 == 9 {
+                assert!(is_true(&mirror, &namespace), "LINX_SEED={seed}");
+                while let Some(notice) = watch.try_next().unwrap() {
+                    if let Notice::Transaction(told) = &notice {
+                        transactions += 1;
+                        assert!(told.process.comm().is_some() || !told.complete, "{told}");
+                    }
+                    own.apply(&notice);
+                }
+                let there = watch.state();
+                assert_eq!(own.revision(), there.revision());
+                assert_eq!(own.fingerprint(), there.fingerprint(), "LINX_SEED={seed}");
+            }
+        }
+        losses += mirror.stats().losses;
+        deltas += mirror.stats().deltas;
+        assert!(mirror.is_certain());
+    }
+    println!("{transactions} transactions, {deltas} deltas, {losses} losses");
+    assert!(transactions > 0);
+}
+
+#[test]
+fn a_large_flush_into_a_small_buffer_is_a_loss_and_then_the_differences() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("rulesloss");
+    namespace.nft(START);
+    let elements: Vec<String> = (0..3000).map(|at| format!("10.1.{}.{}", at / 250, at % 250)).collect();
+    namespace.nft(&format!("add element inet t0 s0 {{ {} }}", elements.join(", ")));
+    let mirror = Mirror::builder(&namespace.netns()).nft().rcvbuf(2048).audit(None).start().unwrap();
+    let mut watch = mirror.watch();
+    assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
+    namespace.nft("flush set inet t0 s0");
+    assert!(is_true(&mirror, &namespace));
+    let (mut doubt, mut certain, mut resynced) = (0, 0, 0);
+    while let Some(notice) = watch.try_next().unwrap() {
+        match notice {
+            Notice::ResyncNeeded(_) => doubt += 1,
+            Notice::Resynced(told) => {
+                certain += 1;
+                assert!(told.deltas > 0, "{told:?}");
+            }
+            Notice::Nft(delta) if delta.cause() == Cause::Resync => {
+                assert_eq!(delta.change(), Change::Removed);
+                resynced += 1;
+            }
+            _ => {}
+        }
+    }
+    println!("{doubt} in doubt, {certain} certain, {resynced} elements gone");
+    assert!(doubt > 0 && certain > 0 && resynced > 0);
+}
+
+#[test]
+fn what_expires_and_what_goes_with_its_owner_is_told() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("rulesend");
+    namespace.nft(START);
+    let mirror = Mirror::builder(&namespace.netns()).nft().audit(None).start().unwrap();
+    let mut watch = mirror.watch();
+    namespace.nft("add element inet t0 s1 { 10.0.0.1 timeout 1s }");
+    let end = std::time::Instant::now() + PATIENCE;
+    loop {
+        assert!(std::time::Instant::now() < end, "nothing expired");
+        match watch.next_timeout(PATIENCE).unwrap() {
+            Some(Notice::Nft(delta)) => {
+                assert_eq!((delta.change(), delta.cause()), (Change::Removed, Cause::Expired));
+                break;
+            }
+            _ => continue,
+        }
+    }
+    assert!(is_true(&mirror, &namespace));
+}
+
+#[test]
+fn one_table_alone_is_held_and_without_privilege_the_error_names_the_capability() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("rulesone");
+    namespace.nft(START);
+    namespace.nft(
+        "add table ip other; add set ip other big { type ipv4_addr; }; add element ip other big { 10.0.0.1 }",
+    );
+    let builder = || Mirror::builder(&namespace.netns()).audit(None);
+    let one = builder().nft_table(Family::Inet, "t0").start().unwrap();
+    let absent = builder().nft_table(Family::Inet, "later").start().unwrap();
+    let thin = builder().nft().nft_without_elements().start().unwrap();
+    assert_eq!(one.snapshot().nft().unwrap().tables().count(), 1);
+    assert_eq!(absent.snapshot().nft().unwrap().tables().count(), 0);
+    namespace.nft("add table inet later; add chain inet later c; add element ip other big { 10.0.0.2 }");
+    for mirror in [&one, &absent, &thin] {
+        mirror.quiet(PATIENCE).unwrap();
+    }
+    assert_eq!(one.snapshot().nft().unwrap().tables().count(), 1);
+    assert_eq!(absent.snapshot().nft().unwrap().chains().count(), 1);
+    let thin = thin.snapshot();
+    let elements: usize =
+        thin.nft().unwrap().sets().filter(|set| set.set().name() == "big").map(|set| set.len()).sum();
+    assert_eq!((thin.nft().unwrap().tables().count(), elements), (3, 0));
+    let error = Mirror::builder(&linx::Netns::host().unwrap()).nft().start();
+    assert!(error.is_ok_and(|mirror| mirror.snapshot().generation().is_some()));
+}
