@@ -63,17 +63,22 @@ impl Handle {
     /// # Errors
     /// `NamespaceGone`, `Permission` (another namespace needs CAP_SYS_ADMIN to be entered), `Io` (EMFILE).
     pub fn new(netns: &Netns) -> Result<Self> {
-        Self::open(netns).map_err(|error| error.inside(&label_of(netns)))
+        Self::named(netns, &label_of(netns))
     }
 
-    fn open(netns: &Netns) -> Result<Self> {
+    /// The same, with another name for the namespace in errors.
+    pub(crate) fn named(netns: &Netns, label: &str) -> Result<Self> {
+        Self::open(netns, label).map_err(|error| error.inside(label))
+    }
+
+    fn open(netns: &Netns, label: &str) -> Result<Self> {
         const OPEN: &str = "open a namespace";
         let file = if netns.pins() { None } else { netns.file_path() };
         let file = file.and_then(|path| file_id(&path).map(|id| (path, id)));
         let socket = Socket::open(Protocol::ROUTE, netns).map_err(|error| Error::system(OPEN, error))?;
         let inner = Inner {
             netns: netns.clone(),
-            label: label_of(netns),
+            label: label.into(),
             cookie: socket.netns_cookie(),
             file,
             timeout: TIMEOUT,

@@ -202,5 +202,5 @@ pub use linx_wire::route::*;
 #[doc(no_inline)]
 pub use linx_wire::{Class, Compare, Decode, DecodeError, Kind};
 pub use list::{List, Listed, Listing, Stream};
-pub use mirror::{Mirror, Notice};
+pub use mirror::{Fleet, Mirror, Notice};
 pub use monitor::{Control, Loss, LossReason, RestartPolicy, route};

@@ -70,7 +70,7 @@ pub fn first_readable(fds: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Resu
 ///
 /// Take a descriptor out before closing it: the kernel forgets it by itself only if no copy of it is open.
 pub struct PollSet {
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     tokens: Vec<u64>,
 }
 
@@ -81,7 +81,13 @@ impl PollSet {
     /// EMFILE, ENFILE, ENOMEM.
     pub fn new() -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| Error::os("open an epoll", e))?;
-        Ok(Self { epoll, tokens: Vec::with_capacity(BATCH) })
+        Ok(Self { epoll: Arc::new(epoll), tokens: Vec::new() })
+    }
+
+    /// The same set, for somebody else to add to.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { epoll: Arc::clone(&self.epoll), tokens: Vec::new() }
     }
 
     /// Adds `fd`; [`wait`](Self::wait) answers `token` when it is readable or has an error to report.

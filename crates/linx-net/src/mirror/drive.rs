@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,10 +31,13 @@ use crate::names::Names;
 use crate::request::after;
 
 const MIRROR: &str = "mirror";
-const WAKE: u64 = 100;
-const NAME: u64 = 101;
+/// Tokens of a driver's descriptors, behind those of its lanes.
+const NAME: u64 = 4;
+const WAKE: u64 = 5;
 #[cfg(feature = "nft")]
-const RULES: u64 = 102;
+const RULES: u64 = 6;
+/// Tokens that a driver has.
+pub(super) const TOKENS: u64 = 8;
 /// Datagrams that are read of a socket at once.
 const AT_ONCE: usize = 4096;
 /// Objects of a reading after which the sockets are looked at.
@@ -47,7 +51,9 @@ const REST: Duration = Duration::from_millis(200);
 pub(super) struct Shared {
     guarded: Mutex<Guarded>,
     told: Condvar,
-    pub(super) wake: Wake,
+    wake: Wake,
+    /// Who drives it was asked for something since its last round.
+    asked: AtomicBool,
     pub(super) netns: u64,
 }
 
@@ -95,6 +101,16 @@ impl Shared {
         }
     }
 
+    /// Lets who drives it take a look.
+    pub(super) fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.wake.wake();
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
     fn tell(&self, guarded: &Guarded) {
         self.told.notify_all();
         guarded.bells.iter().for_each(Wake::wake);
@@ -134,6 +150,20 @@ pub struct Driver {
     /// Sockets that were opened for requests are kept.
     keeps: bool,
     marked: u64,
+    /// The first of its tokens, where it has a seat among others.
+    seat: Option<u64>,
+    /// There was more to read when the last round ended.
+    is_behind: bool,
+}
+
+/// A driver's place among others, and what they share.
+pub(super) struct Seat {
+    pub(super) poll: PollSet,
+    pub(super) wake: Wake,
+    /// The first of its tokens.
+    pub(super) token: u64,
+    /// What the namespace is called in errors.
+    pub(super) label: Box<str>,
 }
 
 /// How a mirror is to be made.
@@ -144,27 +174,38 @@ pub(super) struct Plan {
     pub(super) names: Option<Arc<Names>>,
     pub(super) follow: bool,
     pub(super) keeps: bool,
+    pub(super) seat: Option<Seat>,
 }
 
 impl Driver {
     pub(super) fn new(plan: Plan) -> Result<Self> {
-        let Plan { netns, options, rcvbuf, names, follow, keeps } = plan;
-        let label = crate::handle::label_of(&netns);
+        let Plan { netns, options, rcvbuf, names, follow, keeps, seat } = plan;
+        let label = match &seat {
+            Some(seat) => seat.label.clone(),
+            None => crate::handle::label_of(&netns),
+        };
         let fail = |error| Error::system(MIRROR, error).inside(&label);
-        let poll = PollSet::new().map_err(fail)?;
-        let wake = Wake::new().map_err(fail)?;
-        poll.add(&wake, WAKE).map_err(fail)?;
+        let token = seat.as_ref().map(|seat| seat.token);
+        let (poll, wake, buf) = match seat {
+            Some(seat) => (seat.poll, seat.wake, RecvBuf::with_capacity(0)),
+            None => {
+                let (poll, wake) = (PollSet::new().map_err(fail)?, Wake::new().map_err(fail)?);
+                poll.add(&wake, WAKE).map_err(fail)?;
+                (poll, wake, RecvBuf::for_events())
+            }
+        };
+        let base = token.unwrap_or_default();
         let name = if follow { Name::watch(&netns, &fail)? } else { None };
         if let Some(name) = &name {
-            poll.add(name, NAME).map_err(fail)?;
+            poll.add(name, base + NAME).map_err(fail)?;
         }
-        let handle = Handle::new(&netns)?;
+        let handle = Handle::named(&netns, &label)?;
         let mut lanes = Vec::new();
-        for (token, lane) in LANES.into_iter().enumerate() {
+        for (place, lane) in LANES.into_iter().enumerate() {
             let groups = lane::groups(lane, &options);
             if !groups.is_empty() {
-                let lane = Intakes::open(lane, groups, &netns, (rcvbuf, options.drain), &poll, token as u64)
-                    .map_err(fail)?;
+                let (token, size) = (base + place as u64, (rcvbuf, options.drain));
+                let lane = Intakes::open(lane, groups, &netns, size, &poll, token).map_err(fail)?;
                 lanes.push(lane);
             }
         }
@@ -174,7 +215,7 @@ impl Driver {
         }
         #[cfg(feature = "nft")]
         let rules = match &options.nft {
-            Some(nft) => Some(Rules::open(&netns, rcvbuf, nft.clone(), &poll, RULES)?),
+            Some(nft) => Some(Rules::open(&netns, rcvbuf, nft.clone(), &poll, base + RULES)?),
             None => None,
         };
         let names = names.unwrap_or_else(|| Arc::new(Names::load()));
@@ -190,9 +231,9 @@ impl Driver {
             audits_rules: false,
         };
         let (guarded, told) = (Mutex::new(guarded), Condvar::new());
-        let shared = Arc::new(Shared { guarded, told, wake, netns: handle.netns_cookie() });
+        let asked = AtomicBool::new(false);
+        let shared = Arc::new(Shared { guarded, told, wake, asked, netns: handle.netns_cookie() });
         let pace = Pace::new(lanes.iter().map(Intakes::rcvbuf_bytes).min().unwrap_or_default(), now);
-        let buf = RecvBuf::for_events();
         Ok(Self {
             poll,
             lanes,
@@ -208,6 +249,8 @@ impl Driver {
             rest: None,
             keeps,
             marked: 0,
+            seat: token,
+            is_behind: false,
         })
     }
 
@@ -239,6 +282,62 @@ impl Driver {
         }
     }
 
+    /// The same, with a look at whether it is quiet, where somebody waits for that.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let waits_for_quiet = {
+            let guarded = self.shared.lock();
+            guarded.quiet.0 != guarded.quiet.1
+        };
+        let look = waits_for_quiet.then(|| now + QUIET_LOOK);
+        self.deadline().into_iter().chain(look).min()
+    }
+
+    /// [`advance`](Self::advance), with a buffer that many share.
+    pub(super) fn advance_with(&mut self, now: Instant, buf: &mut RecvBuf) -> Result<()> {
+        std::mem::swap(&mut self.buf, buf);
+        let outcome = self.advance(now);
+        std::mem::swap(&mut self.buf, buf);
+        outcome
+    }
+
+    /// There was more to read when the last round ended.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Datagrams received so far.
+    pub(super) fn datagrams(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.datagrams).sum()
+    }
+
+    /// How many sockets it has, with receive buffers of the size that is asked for.
+    pub(super) fn sockets(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Asks for receive buffers of another size.
+    pub(super) fn set_rcvbuf(&mut self, bytes: usize) {
+        self.lanes.iter_mut().for_each(|lane| lane.set_rcvbuf(bytes));
+    }
+
+    /// For what is asked beside the readings.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// It is over: this is why.
+    pub(super) fn end(&mut self, error: Error) {
+        self.lanes.clear();
+        #[cfg(feature = "nft")]
+        {
+            self.rules = None;
+        }
+        self.handle.release();
+        let mut guarded = self.shared.lock();
+        guarded.ended.get_or_insert(error);
+        self.shared.tell(&guarded);
+    }
+
     /// Does what there is to do now: reads announcements, and what has to be read again. It does not wait for anything but
     /// the kernel's answers: a list of a million routes takes it a second.
     ///
@@ -257,22 +356,17 @@ impl Driver {
                 Ok(())
             }
             Err(error) => {
-                self.lanes.clear();
-                #[cfg(feature = "nft")]
-                {
-                    self.rules = None;
-                }
-                self.handle.release();
-                let mut guarded = self.shared.lock();
-                guarded.ended = Some(error.clone());
-                self.shared.tell(&guarded);
+                self.end(error.clone());
                 Err(error)
             }
         }
     }
 
     fn round(&mut self, begun: Instant) -> Result<()> {
-        self.shared.wake.clear();
+        if self.seat.is_none() {
+            self.shared.wake.clear();
+        }
+        self.shared.asked.store(false, Ordering::Release);
         if self.shared.lock().is_left {
             return Err(self.failed(ErrorKind::Unsubscribed));
         }
@@ -288,6 +382,7 @@ impl Driver {
         for at in 0..READINGS {
             let more = (self.options.drain || at == 0) && self.intake();
             let more = self.intake_rules()? || more;
+            self.is_behind = more;
             let now = Instant::now();
             let is_resting = self.rest.is_some_and(|rest| now < rest);
             let reading = if is_resting { None } else { self.shared.lock().core.next_reading(now) };
@@ -313,10 +408,10 @@ impl Driver {
         if self.rest.is_some_and(|rest| now < rest) {
             return Ok(());
         }
-        let cookie = self.handle.netns_cookie();
-        for (token, lane) in LANES.into_iter().enumerate() {
+        let (cookie, base) = (self.handle.netns_cookie(), self.seat.unwrap_or_default());
+        for (place, lane) in LANES.into_iter().enumerate() {
             let Some(lane) = self.lanes.iter_mut().find(|open| open.lane == lane) else { continue };
-            match lane.revive(&self.netns, cookie, &self.poll, token as u64) {
+            match lane.revive(&self.netns, cookie, &self.poll, base + place as u64) {
                 Ok(true) => {}
                 Ok(false) => return Err(self.failed(ErrorKind::NamespaceGone)),
                 Err(_) => self.rest = Some(after(now, REST)),
@@ -564,14 +659,7 @@ impl Driver {
             std::thread::sleep(nap);
             return Ok(());
         }
-        let mut left = self.deadline().map(|due| due.saturating_duration_since(now));
-        let waits_for_quiet = {
-            let guarded = self.shared.lock();
-            guarded.quiet.0 != guarded.quiet.1
-        };
-        if waits_for_quiet {
-            left = Some(left.map_or(QUIET_LOOK, |left| left.min(QUIET_LOOK)));
-        }
+        let left = self.due(now).map(|due| due.saturating_duration_since(now));
         self.poll.wait(left).map_err(|error| Error::system(MIRROR, error)).map(|_| ())
     }
 }

@@ -126,6 +126,14 @@ impl Intakes {
         self.rcvbuf_bytes
     }
 
+    /// Asks for a receive buffer of another size; what is queued stays.
+    pub(super) fn set_rcvbuf(&mut self, bytes: usize) {
+        self.rcvbuf = bytes;
+        if let Some(Ok(effective)) = self.socket.as_ref().map(|socket| socket.set_rcvbuf(bytes)) {
+            self.rcvbuf_bytes = effective;
+        }
+    }
+
     /// Receives what is there, at most `most` datagrams; true when there may be more.
     pub(super) fn drain(&mut self, buf: &mut RecvBuf, most: usize) -> bool {
         for _ in 0..most {

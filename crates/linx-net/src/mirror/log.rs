@@ -65,6 +65,22 @@ impl Log {
         Some(self.first + at as u64)
     }
 
+    /// The notices from a place on, those that are held, each with its place.
+    pub(super) fn since(&self, place: u64) -> impl Iterator<Item = (u64, &Notice)> {
+        let from = place.max(self.first);
+        let skip = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        self.entries.iter().skip(skip).zip(from..).map(|(entry, place)| (place, &entry.0))
+    }
+
+    /// Forgets the oldest, down to so many bytes.
+    pub(super) fn shed(&mut self, most: usize) {
+        while self.bytes > most {
+            let Some((_, bytes)) = self.entries.pop_front() else { return };
+            self.bytes = self.bytes.saturating_sub(bytes as usize);
+            self.first += 1;
+        }
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.bytes
     }

@@ -48,6 +48,7 @@
 mod core;
 mod delta;
 mod drive;
+pub mod fleet;
 mod identity;
 mod implied;
 mod lane;
@@ -79,6 +80,9 @@ use crate::request::after;
 pub use self::core::MirrorStats;
 pub use delta::{Cause, Change, Delta, Doubt, Moved, Notice, Resynced, Synced, Trigger};
 pub use drive::Driver;
+#[cfg(feature = "tokio")]
+pub use fleet::FleetChanges;
+pub use fleet::{Fleet, FleetNotice, FleetWatch, MovedFrom, MovedTo, News};
 pub use state::{Addresses, Family, Links, Neighbours, NextHops, Routes, Rules, State};
 #[cfg(feature = "tokio")]
 pub use watch::Changes;
@@ -239,13 +243,17 @@ impl Builder {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn driver(mut self) -> Result<Driver> {
+    pub fn driver(self) -> Result<Driver> {
+        self.seated(None)
+    }
+
+    fn seated(mut self, seat: Option<drive::Seat>) -> Result<Driver> {
         if !self.options.has_rtnetlink() && !self.options.has_nft() {
             self = self.links().addresses().routes().neighbours().rules().nexthops();
         }
         self.options.validate = std::env::var_os("LINX_VALIDATE").is_some_and(|value| value == "1");
         let Self { netns, options, rcvbuf, names, follow, keeps } = self;
-        Driver::new(Plan { netns, options, rcvbuf, names, follow, keeps })
+        Driver::new(Plan { netns, options, rcvbuf, names, follow, keeps, seat })
     }
 }
 
@@ -271,7 +279,7 @@ struct Held(Arc<Shared>);
 impl Drop for Held {
     fn drop(&mut self) {
         self.0.lock().is_left = true;
-        self.0.wake.wake();
+        self.0.ask();
     }
 }
 
@@ -344,7 +352,7 @@ impl Mirror {
         guarded.core.audit_now(Instant::now());
         guarded.audits_rules = true;
         drop(guarded);
-        self.shared.wake.wake();
+        self.shared.ask();
     }
 
     /// Waits until everything that has happened until now is in the state: all sockets have been read up to here, and
@@ -357,7 +365,7 @@ impl Mirror {
         let mut guarded = self.shared.lock();
         guarded.quiet.0 += 1;
         let mine = guarded.quiet.0;
-        self.shared.wake.wake();
+        self.shared.ask();
         loop {
             if guarded.quiet.1 >= mine {
                 return Ok(());

@@ -99,6 +99,16 @@ impl Watch {
         }
     }
 
+    /// The next notice before a place of the log.
+    pub(super) fn step(&mut self, until: u64) -> Option<Notice> {
+        if self.begun && self.place >= until {
+            return None;
+        }
+        let shared = Arc::clone(&self.shared);
+        let guarded = shared.lock();
+        self.take(&guarded)
+    }
+
     fn take(&mut self, guarded: &Guarded) -> Option<Notice> {
         let core = &guarded.core;
         if !self.begun {

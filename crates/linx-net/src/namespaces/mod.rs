@@ -66,6 +66,24 @@ pub struct Namespace {
 }
 
 impl Namespace {
+    /// One that was given, and is not known otherwise.
+    pub(crate) fn given(name: &str, cookie: Option<u64>, netns: &Netns) -> Self {
+        Self {
+            name: name.into(),
+            cookie,
+            inode: 0,
+            path: netns.file_path(),
+            names: Vec::new(),
+            pids: netns.held_process().map(linx_sys::Pidfd::pid).into_iter().collect(),
+            processes: 0,
+            container: None,
+            unit: None,
+            comm: None,
+            is_own: false,
+            refused: None,
+        }
+    }
+
     /// A handle to it, which does not keep it alive.
     ///
     /// # Errors

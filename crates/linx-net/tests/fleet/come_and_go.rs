@@ -1,0 +1,141 @@
+//! Namespaces that come, go and come again.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use linx::mirror::{Fleet, News};
+use linx::{ErrorKind, LinkView, Notice};
+use linx_test::{Namespace, is_root, skip_unless, until};
+
+use crate::{alone, delta, descriptors, fleet_of, next, synced};
+
+#[test]
+fn namespaces_that_come_are_mirrored_and_those_that_go_are_let_go() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let before = Namespace::new("fleet");
+    before.ip("link add dummy0 type veth peer name dummy1");
+    let fleet = Fleet::builder().template(|builder| builder.links().routes()).start().unwrap();
+    let mut watch = fleet.watch();
+    let cookie = synced(&mut watch, before.name());
+    assert_eq!(cookie, before.netns().cookie().unwrap());
+    assert!(watch.state(cookie).unwrap().links().by_name(b"dummy0").is_some());
+    assert!(fleet.by_name(before.name()).unwrap().snapshot().links().by_name(b"dummy1").is_some());
+
+    let mut later = Namespace::new("fleet");
+    let name = later.name().to_owned();
+    let other = synced(&mut watch, &name);
+    later.ip("link add veth0 type veth peer name veth1");
+    next(&mut watch, "a link comes", |told| {
+        let link = delta(told)?.object().clone();
+        (told.namespace.cookie == Some(other) && told.moved_from().is_none()).then_some(link)
+    });
+    let begun = Instant::now();
+    later.delete();
+    let last = next(&mut watch, "it goes", |told| match &told.news {
+        News::Removed { last } if told.namespace.cookie == Some(other) => last.clone(),
+        _ => None,
+    });
+    println!("told after {:?}", begun.elapsed());
+    assert_eq!(last.links().len(), 3);
+    assert!(fleet.state(other).is_none() && fleet.by_name(&name).is_none());
+    assert!(fleet.state(cookie).is_some());
+
+    // The same name again is another namespace.
+    let again = Namespace::named(&name);
+    let third = synced(&mut watch, again.name());
+    assert_ne!(third, other);
+    assert_eq!(watch.state(third).unwrap().links().len(), 1);
+    drop(fleet);
+    let end = Instant::now() + Duration::from_secs(10);
+    let over = loop {
+        match watch.next() {
+            Ok(_) => assert!(Instant::now() < end),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(over.kind, ErrorKind::Unsubscribed);
+}
+
+#[test]
+fn a_hundred_that_come_and_go_leave_nothing_behind() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let fleet = Fleet::builder().template(|builder| builder.links()).start().unwrap();
+    let mut watch = fleet.watch();
+    let mut held = None;
+    for round in 0..100 {
+        let namespace = Namespace::new("fleet-often");
+        let cookie = synced(&mut watch, namespace.name());
+        namespace.ip("link set lo up");
+        next(&mut watch, "lo comes up", |told| {
+            (told.namespace.cookie == Some(cookie) && delta(told).is_some()).then_some(())
+        });
+        let begun = Instant::now();
+        drop(namespace);
+        next(&mut watch, "it goes", |told| match &told.news {
+            News::Removed { last } if told.namespace.cookie == Some(cookie) => {
+                assert!(last.as_ref().unwrap().links().by_name(b"lo").unwrap().is_up());
+                Some(())
+            }
+            _ => None,
+        });
+        assert!(begun.elapsed() < Duration::from_secs(5), "{round}: {:?}", begun.elapsed());
+        if round == 1 {
+            held = Some(descriptors());
+        }
+    }
+    // Other tests' namespaces may be there now.
+    assert!(descriptors() <= held.unwrap() + 40, "{} of {held:?}", descriptors());
+}
+
+#[test]
+fn chosen_ones_end_with_their_names_and_the_fleet_with_the_last() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let (mut one, mut two) = (Namespace::new("fleet-one"), Namespace::new("fleet-two"));
+    let fleet = fleet_of(&[&one, &two, &one]);
+    assert_eq!(fleet.namespaces().len(), 2);
+    assert!(fleet.by_name(one.name()).is_some() && fleet.by_name(two.name()).is_some());
+    let mut watch = fleet.watch();
+    one.delete();
+    next(&mut watch, "one goes", |told| {
+        (matches!(told.news, News::Removed { .. }) && &*told.namespace.name == one.name()).then_some(())
+    });
+    assert_eq!(fleet.namespaces().len(), 1);
+    two.delete();
+    let mut gone = 0;
+    let error = loop {
+        match watch.next_timeout(crate::PATIENCE) {
+            Ok(told) => gone += u32::from(matches!(told.unwrap().news, News::Removed { .. })),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((gone, error.kind), (1, ErrorKind::NamespaceGone));
+    assert_eq!(
+        Fleet::builder().only(vec![]).start().unwrap_err().kind,
+        ErrorKind::NamespaceGone,
+        "of none there is nothing to wait for"
+    );
+}
+
+#[test]
+fn a_process_is_a_namespaces_as_long_as_it_lives() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let fleet = Fleet::builder().template(|builder| builder.links()).start().unwrap();
+    let mut watch = fleet.watch();
+    let mut child = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+    let pid = child.id();
+    let cookie = next(&mut watch, "its namespace is read", |told| {
+        let is_it =
+            told.namespace.pids.contains(&pid) && matches!(told.news, News::Mirror(Notice::Synced(_)));
+        is_it.then(|| told.namespace.cookie.unwrap())
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    next(&mut watch, "it goes with its process", |told| {
+        (matches!(told.news, News::Removed { .. }) && told.namespace.cookie == Some(cookie)).then_some(())
+    });
+    until("its mirror is gone", || fleet.mirror(cookie).is_none());
+}
