@@ -6,6 +6,7 @@
 //! - What the kernel does not announce follows from something that it does ([`implied`]) or is found by
 //!   the audit. Both, and what a loss left in doubt, are *readings*: tasks that the driver carries out ([`resync`]).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -114,6 +115,7 @@ pub(super) struct Core {
     pub(super) facts: HashMap<u32, Fact>,
     /// The state was read once: from here on changes are told.
     pub(super) synced: bool,
+    begun: Instant,
     doubts: HashMap<Lane, Doubtful>,
     /// Links whose names are kept for what is still to be told of them.
     departed: Vec<u32>,
@@ -137,6 +139,7 @@ impl Core {
             stats: MirrorStats::default(),
             facts: HashMap::new(),
             synced: false,
+            begun: now,
             doubts: HashMap::new(),
             departed: Vec::new(),
             author: None,
@@ -153,6 +156,12 @@ impl Core {
         core
     }
 
+    /// It is this late.
+    pub(super) fn tick(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.begun).as_secs();
+        self.state.seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    }
+
     /// Takes the announcements of a lane, in the order of their arrival.
     ///
     /// # Errors
@@ -165,6 +174,7 @@ impl Core {
         now: Instant,
     ) -> Result<(), LossReason> {
         let mut outcome = Ok(());
+        self.tick(now);
         for message in Messages::new(bytes) {
             let failed = match message {
                 Ok(message) => match self.message(&message, time, now) {
@@ -406,7 +416,10 @@ impl Core {
         }
         let Some(known) = identity::borrowed(kind, record.bytes) else { return };
         let compare = self.compare(why.cause);
-        if identity::is_equal(&known, object, compare) {
+        let ends = identity::ends_that_differ((&known, record.stamp), (object, self.state.seconds));
+        let same = identity::is_equal(&known, object, compare);
+        let why = &if ends.is_empty() { Cow::Borrowed(why) } else { Cow::Owned(Why { ends, ..why.clone() }) };
+        if same && why.ends.is_empty() {
             // Ages and counters; what the kernel changes in silence waits for the audit, so that it is told then.
             if compare == Compare::Audited || identity::is_equal(&known, object, Compare::Audited) {
                 self.state.replace(spot, object, payload);

@@ -122,6 +122,8 @@ pub(super) struct Inner {
     pub(super) body: Body,
     /// How far the fields were compared.
     pub(super) compare: Compare,
+    /// Moments that are other ones now.
+    ends: Vec<&'static str>,
     before: OnceLock<Box<Object>>,
     after: OnceLock<Box<Object>>,
     fields: OnceLock<Vec<String>>,
@@ -178,6 +180,7 @@ impl Inner {
             words: Arc::clone(at.words),
             body,
             compare,
+            ends: why.ends.clone(),
             before: OnceLock::new(),
             after: OnceLock::new(),
             fields: OnceLock::new(),
@@ -193,11 +196,13 @@ pub(super) struct Why {
     pub(super) trigger: Option<Trigger>,
     pub(super) author: Option<Arc<Author>>,
     pub(super) moved: Option<Moved>,
+    /// Moments that are other ones now.
+    pub(super) ends: Vec<&'static str>,
 }
 
 impl Why {
     pub(super) fn new(time: SystemTime, cause: Cause) -> Self {
-        Self { time, cause, trigger: None, author: None, moved: None }
+        Self { time, cause, trigger: None, author: None, moved: None, ends: Vec::new() }
     }
 }
 
@@ -259,11 +264,16 @@ impl Delta {
         Some(self.0.after.get_or_init(|| Box::new(identity::owned(self.0.body.kind, payload))))
     }
 
-    /// Of an object that changed, the fields that differ: dotted paths of accessor names.
+    /// Of an object that changed, the fields that differ: dotted paths of accessor names. Of lifetimes those
+    /// (`cacheinfo.valid`, `cacheinfo.expires`) that end at another moment than before.
     #[must_use]
     pub fn fields(&self) -> &[String] {
         let (Some(before), Some(after)) = (self.before(), self.after()) else { return &[] };
-        self.0.fields.get_or_init(|| before.differences(after, self.0.compare))
+        self.0.fields.get_or_init(|| {
+            let mut fields = before.differences(after, self.0.compare);
+            fields.extend(self.0.ends.iter().map(|end| (*end).to_owned()));
+            fields
+        })
     }
 
     /// Which kind of object it is of.

@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 
 use linx_wire::addr::family;
 use linx_wire::route::{
-    Address, AddressRef, AddressView, Link, LinkView, Neighbour, NeighbourRef, NeighbourView, NextHop,
-    NextHopView, NsId, NsIdView, Object, ObjectRef, Route, RouteRef, RouteView, Rule,
+    Address, AddressRef, AddressView, Lifetime, Link, LinkView, Neighbour, NeighbourRef, NeighbourView,
+    NextHop, NextHopView, NsId, NsIdView, Object, ObjectRef, Route, RouteRef, RouteView, Rule,
 };
 use linx_wire::{Compare, Decode, Kind};
 
@@ -82,6 +82,43 @@ pub(super) fn is_equal(a: &ObjectRef<'_>, b: &ObjectRef<'_>, compare: Compare) -
 /// The same of a payload that was decoded before.
 pub(super) fn is_equal_bytes(kind: Kind, payload: &[u8], object: &ObjectRef<'_>, compare: Compare) -> bool {
     borrowed(kind, payload).is_some_and(|known| is_equal(&known, object, compare))
+}
+
+/// The moments at which something of an object ends, by field, in seconds from when the kernel told it; `None`: never.
+type Ends = [(&'static str, Option<u32>); 2];
+
+fn ends(object: &ObjectRef<'_>) -> Option<Ends> {
+    match object {
+        ObjectRef::Address(address) => {
+            let seconds = |lifetime: Lifetime| {
+                lifetime.remaining().map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX))
+            };
+            Some([
+                ("cacheinfo.preferred", seconds(address.preferred())),
+                ("cacheinfo.valid", seconds(address.valid())),
+            ])
+        }
+        // In hundredths of a second.
+        ObjectRef::Route(route) => {
+            Some([("cacheinfo.expires", route.expires().map(|left| left / 100)), ("", None)])
+        }
+        _ => None,
+    }
+}
+
+/// The fields in which two objects, told at these seconds, end at other moments: two seconds make no difference.
+pub(super) fn ends_that_differ(a: (&ObjectRef<'_>, u32), b: (&ObjectRef<'_>, u32)) -> Vec<&'static str> {
+    let (Some(before), Some(after)) = (ends(a.0), ends(b.0)) else { return Vec::new() };
+    let is_near = |x: Option<u32>, y: Option<u32>| match (x, y) {
+        (None, None) => true,
+        (Some(x), Some(y)) => {
+            let (x, y) = (i64::from(x) + i64::from(a.1), i64::from(y) + i64::from(b.1));
+            (x - y).abs() <= i64::from(linx_wire::DEADLINE_TOLERANCE_SECS)
+        }
+        _ => false,
+    };
+    let pairs = before.into_iter().zip(after);
+    pairs.filter(|(old, new)| !is_near(old.1, new.1)).map(|(old, _)| old.0).collect()
 }
 
 /// Hashes of keys, different in each mirror: nobody can make keys that collide.

@@ -424,6 +424,7 @@ impl Core {
         now: Instant,
     ) -> Concluded {
         let kind = reading.task.scope.kind;
+        self.tick(now);
         let (mut touched, is_disturbed) = self.touched(kind, pending);
         if !self.options.drain {
             touched.clear();

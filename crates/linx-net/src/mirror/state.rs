@@ -49,6 +49,8 @@ pub struct State {
     pub(super) kinds: Arc<[Kind]>,
     pub(super) words: Arc<Words>,
     pub(super) hashes: Hashes,
+    /// Seconds since the mirror began, as of what is put in now.
+    pub(super) seconds: u32,
     pub(super) links: Table,
     /// Indices of links, by the hash of their names.
     names: Table,
@@ -95,6 +97,7 @@ impl State {
             kinds: kinds.into(),
             words,
             hashes: Hashes::default(),
+            seconds: 0,
             links: Table::new(),
             names: Table::new(),
             addresses: Table::new(),
@@ -279,8 +282,9 @@ impl State {
             ObjectRef::Route(route) => self.count(route, true),
             _ => {}
         }
+        let seconds = self.seconds;
         if let Some(table) = self.table_mut(object.kind()) {
-            table.insert(hash, 0, payload, place);
+            table.insert(hash, seconds, payload, place);
         }
     }
 
@@ -289,8 +293,9 @@ impl State {
             self.unname(link.index());
             self.name(link);
         }
+        let seconds = self.seconds;
         if let Some(table) = self.table_mut(object.kind()) {
-            table.replace(spot.hash, spot.nth, 0, payload);
+            table.replace(spot.hash, spot.nth, seconds, payload);
         }
     }
 

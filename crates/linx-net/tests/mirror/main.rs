@@ -20,8 +20,8 @@ mod silent;
 
 use std::time::Duration;
 
-use linx::mirror::{Cause, Change};
-use linx::{Kind, Mirror, Notice};
+use linx::mirror::{Cause, Change, Family};
+use linx::{Kind, Mirror, Notice, RouteFilter, RouteView};
 use linx_test::{Namespace, is_root};
 
 use oracle::assert_true;
@@ -78,4 +78,64 @@ fn a_mirror_holds_what_there_is_and_tells_what_changes() {
     assert!(told.contains(&(Change::Added, Kind::Route, Cause::Event)));
     assert!(told.contains(&(Change::Removed, Kind::Route, Cause::Implied)));
     println!("{:?}", mirror.stats());
+}
+
+#[test]
+fn a_lifetime_that_is_renewed_is_a_change_and_one_that_passes_is_none() {
+    if !is_root() {
+        eprintln!("SKIPPED a_lifetime_that_is_renewed_is_a_change_and_one_that_passes_is_none: not root");
+        return;
+    }
+    let namespace = Namespace::new("lifetime");
+    namespace.batch("link set lo up\naddress add 10.0.0.1/32 dev lo valid_lft 500 preferred_lft 400\n");
+    let mirror = Mirror::builder(&namespace.netns()).addresses().start().unwrap();
+    let mut watch = mirror.watch();
+    assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
+    std::thread::sleep(Duration::from_secs(3));
+    mirror.audit();
+    // Three seconds later it has three seconds less, and ends when it did.
+    namespace.ip("address change 10.0.0.1/32 dev lo valid_lft 497 preferred_lft 397");
+    mirror.quiet(linx_test::PATIENCE).unwrap();
+    assert!(watch.try_next().unwrap().is_none());
+    namespace.ip("address change 10.0.0.1/32 dev lo valid_lft 900 preferred_lft 397");
+    let Notice::Delta(delta) = watch.next().unwrap() else { panic!("a delta") };
+    assert_eq!((delta.change(), delta.fields()), (Change::Changed, &["cacheinfo.valid".to_owned()][..]));
+    namespace.ip("address change 10.0.0.1/32 dev lo valid_lft forever preferred_lft forever");
+    let Notice::Delta(delta) = watch.next().unwrap() else { panic!("a delta") };
+    assert_eq!(delta.fields(), ["flags", "cacheinfo.preferred", "cacheinfo.valid"]);
+}
+
+#[test]
+fn default_routes_alone_are_held_and_told() {
+    if !is_root() {
+        eprintln!("SKIPPED default_routes_alone_are_held_and_told: not root");
+        return;
+    }
+    let namespace = Namespace::new("narrow");
+    namespace.batch("link add v0 type veth peer name v1\nlink set v0 up\nlink set v1 up\naddress add 10.0.0.1/24 dev v0\n");
+    let mirror = Mirror::builder(&namespace.netns()).routes_by(RouteFilter::default_route()).start().unwrap();
+    let mut watch = mirror.watch();
+    assert!(watch.state().routes().is_empty() && watch.state().links().is_empty());
+    assert!(matches!(watch.next().unwrap(), Notice::Synced(told) if *told.kinds == [Kind::Route]));
+    namespace
+        .batch("route add 10.9.0.0/16 via 10.0.0.2\nroute add default via 10.0.0.2\nlink set v0 mtu 1400\n");
+    mirror.quiet(linx_test::PATIENCE).unwrap();
+    assert_eq!(watch.state().routes().len(), 0, "nothing was read yet");
+    assert!(matches!(watch.next().unwrap(), Notice::Delta(delta) if delta.change() == Change::Added));
+    assert_eq!(watch.state().routes().default(Family::V4).unwrap().oif(), Some(3));
+    assert!(
+        mirror
+            .snapshot()
+            .routes()
+            .lookup("10.9.0.1".parse().unwrap())
+            .is_some_and(|route| route.is_default())
+    );
+    namespace.ip("link set v0 down");
+    let Notice::Delta(delta) = watch.next_timeout(linx_test::PATIENCE).unwrap().unwrap() else {
+        panic!("a delta")
+    };
+    assert_eq!((delta.change(), delta.cause(), delta.kind()), (Change::Removed, Cause::Implied, Kind::Route));
+    assert_eq!(&*delta.trigger().unwrap().what, "v0 down");
+    mirror.quiet(linx_test::PATIENCE).unwrap();
+    assert!(watch.try_next().unwrap().is_none());
 }

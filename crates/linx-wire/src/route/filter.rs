@@ -135,9 +135,17 @@ pub struct RouteFilter {
     pub protocol: Option<u8>,
     /// `RTN_*`
     pub route_type: Option<u8>,
+    /// Default routes alone: those to a prefix of length 0. The kernel does not filter by it.
+    pub is_default: bool,
 }
 
 impl RouteFilter {
+    /// The default routes of both families, in all tables.
+    #[must_use]
+    pub fn default_route() -> Self {
+        Self { is_default: true, ..Self::default() }
+    }
+
     /// The dump's request.
     pub fn request(&self) -> Request {
         let header = RouteHeader {
@@ -163,6 +171,7 @@ impl RouteFilter {
             && wants(self.table, Some(route.table()))
             && wants(self.protocol, Some(route.protocol()))
             && wants(self.route_type, Some(route.route_type()))
+            && (!self.is_default || route.is_default())
             && self.oif.is_none_or(|oif| goes_out(route, oif))
     }
 }
@@ -402,6 +411,7 @@ mod tests {
             oif: Some(3),
             protocol: Some(4),
             route_type: Some(1),
+            is_default: false,
         };
         let request = filter.request();
         assert_eq!(request.payload()[..12], [2, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0, 0]);
@@ -421,6 +431,9 @@ mod tests {
         assert!(!filter.matches(&route(header, &[table, (9, &[hop(2), hop(4)].concat())])));
         assert!(filter.matches(&route(header, &[table, (30, &12u32.to_ne_bytes())])));
         assert!(!filter.matches(&route(header, &[table])));
+        let default = RouteFilter::default_route();
+        assert!(default.matches(&route(header, &[])));
+        assert!(!default.matches(&route(RouteHeader { dst_len: 8, ..header }, &[(1, &[10, 0, 0, 0])])));
     }
 
     #[test]
