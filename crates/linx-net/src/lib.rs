@@ -7,13 +7,14 @@
 //! | to … | use |
 //! |---|---|
 //! | ask what is there | [`Handle`]: [`links`](Handle::links), [`routes`](Handle::routes) and so on |
-//! | be told what changes | [`route::Monitor`] |
+//! | have the state, always, and be told what really changes | [`Mirror`] |
+//! | be told what the kernel says | [`route::Monitor`] |
 //! | read nf_tables' rule set, and be told each commit | `nft` (feature `nft`) |
 //! | know who changed it | [`author`] |
 //! | find namespaces, and see them come and go | [`namespaces`] |
 //! | print as `ip` does, or as JSON | [`text`], `json` (feature `json`), [`names`] |
 //!
-//! # The ten things that are done first
+//! # The eleven things that are done first
 //!
 //! **1. List links.** A [`Handle`] may be used by many threads at once; each request has a socket of its own.
 //! ```
@@ -143,7 +144,18 @@
 //! # Ok::<(), linx::Error>(())
 //! ```
 //!
-//! **10. Say what went wrong.** An [`Error`] names the operation, the namespace and the kernel's own words.
+//! **10. Keep the state.** A [`Mirror`] is what 6 and 7 become when nothing may be wrong: also what the kernel does not
+//! announce, and what it drops.
+//! ```
+//! use linx::{Family, Mirror, Netns, RouteFilter, RouteView};
+//!
+//! let mirror = Mirror::builder(&Netns::host()?).links().routes_by(RouteFilter::default_route()).start()?;
+//! let uplink = mirror.snapshot().routes().default(Family::V4).and_then(|route| route.oif());
+//! println!("leaves by link {uplink:?}");
+//! # Ok::<(), linx::Error>(())
+//! ```
+//!
+//! **11. Say what went wrong.** An [`Error`] names the operation, the namespace and the kernel's own words.
 //! ```
 //! use linx::{ErrorKind, Handle, RouteQuery};
 //!
@@ -202,5 +214,5 @@ pub use linx_wire::route::*;
 #[doc(no_inline)]
 pub use linx_wire::{Class, Compare, Decode, DecodeError, Kind};
 pub use list::{List, Listed, Listing, Stream};
-pub use mirror::{Fleet, Mirror, Notice};
+pub use mirror::{Family, Fleet, Mirror, Notice};
 pub use monitor::{Control, Loss, LossReason, RestartPolicy, route};
