@@ -46,11 +46,6 @@ pub(crate) fn of_monitor(global: &Global, nft: bool) -> Vec<Capability> {
     keep
 }
 
-/// What watching takes: what following does, and to read again what was lost.
-pub(crate) fn of_watch(global: &Global, nft: bool) -> Vec<Capability> {
-    of_monitor(global, nft)
-}
-
 /// Says that nf_tables is not followed, or listed.
 pub(crate) fn note_no_nft() {
     let program = Failure::program();

@@ -100,6 +100,26 @@ fn without_privileges_all_of_rtnetlink_works() {
     assert!(note.contains("not 64 MiB: net.core.rmem_max"), "{note}");
     running.signal("INT");
     assert_eq!(running.end().status, Some(0));
+    // The mirror needs no privilege either, but for nf_tables.
+    let mut running = Running::start(copied.as_nobody(&namespace, "-j watch"));
+    let note = running.find_note(|line| line.contains("nft left out"));
+    assert!(note.contains("needs CAP_NET_ADMIN (sudo, or setcap cap_net_admin+ep "), "{note}");
+    let note = running.find_note(|line| line.contains("receive buffer is"));
+    assert!(
+        note.contains(
+            "not 64 MiB: net.core.rmem_max; overflows are likelier (they are repaired and reported)"
+        )
+    );
+    let synced = running.find_json(|line| line["op"] == "synced");
+    let kinds = serde_json::json!(["link", "address", "rule", "nexthop", "route", "neigh"]);
+    assert_eq!(synced["kinds"], kinds, "{synced}");
+    namespace.ip("route del 10.71.0.0/16 dev ve0");
+    running.find_json(|line| line["op"] == "removed" && line["route"]["dst"] == "10.71.0.0/16");
+    running.signal("INT");
+    assert_eq!(running.end().status, Some(0));
+    let ran = run(copied.as_nobody(&namespace, "watch nft"));
+    assert_eq!((ran.status, ran.text()), (Some(2), ""));
+    assert!(ran.stderr.contains("watch nft: ") && ran.stderr.contains("needs CAP_NET_ADMIN"), "{ran:?}");
     // Another namespace is refused, and what helps is said.
     let other = Namespace::new("cli-other");
     let ran = run(copied.as_nobody(&namespace, &format!("-n {} list link", other.name())));
@@ -140,8 +160,10 @@ fn what_is_not_needed_after_set_up_is_given_up() {
         ("--all-netns".to_owned(), bits(&coming), bits(&abroad)),
     ];
     let permitted = linx_sys::Capabilities::current().unwrap().permitted;
-    for (args, own, authors) in cases {
-        let line = format!("{args} -j monitor --snapshot link");
+    for (command, (args, own, authors)) in
+        cases.iter().flat_map(|case| ["monitor --snapshot", "watch"].map(|command| (command, case.clone())))
+    {
+        let line = format!("{args} -j {command} link");
         let mut running = Running::start(linx(line.split_whitespace()));
         running.find_json(|line| line["op"] == "synced");
         let expected = |thread: &str| {

@@ -348,6 +348,126 @@ fn namespaces_come_and_go_and_links_move_between_them() {
     assert!(ended.stderr.iter().any(|line| line.starts_with("namespaces: ")), "{ended:?}");
 }
 
+const RULES: &str = "table inet myvpn {
+    chain in { type filter hook input priority 0; policy accept; tcp dport 80 accept; }
+    set bad { type ipv4_addr; elements = { 198.51.100.7 }; }
+}
+table ip other {
+    set t { type ipv4_addr; flags timeout; }
+    chain c { accept; }
+}";
+
+/// Changes of a rule set, each its own commit, and in between an element that expires.
+fn commits(namespace: &Namespace) {
+    namespace.nft("add rule inet myvpn in tcp dport 8080 accept");
+    namespace.nft("add element inet myvpn bad { 198.51.100.8, 198.51.100.9 }");
+    namespace.nft("chain inet myvpn in { policy drop; }");
+    namespace.nft("add element ip other t { 198.51.100.10 timeout 1s }");
+    let ports: Vec<_> = (1..=300).map(|port: u32| port.to_string()).collect();
+    let ports = ports.join(", ");
+    namespace.nft(&format!("add set ip other big {{ type inet_service; elements = {{ {ports} }}; }}"));
+}
+
+#[test]
+fn commits_are_what_they_changed_folded_for_people() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("watch-nft");
+    namespace.nft(RULES);
+    let mut running = human(&namespace, "nft");
+    commits(&namespace);
+    let indent = |line: &str| line.trim_start().to_owned();
+    let head = running.find(|line| line.contains("  nft "));
+    assert!(head.contains("   1 change  by nft["), "{head}");
+    assert!(indent(&running.line()).starts_with("+ rule     inet myvpn in handle "));
+    assert!(running.line().contains("   2 changes  by nft["));
+    let mut elements = [indent(&running.line()), indent(&running.line())];
+    elements.sort();
+    assert_eq!(
+        elements,
+        ["+ element  inet myvpn bad 198.51.100.8", "+ element  inet myvpn bad 198.51.100.9"]
+    );
+    running.line();
+    assert_eq!(indent(&running.line()), "~ chain    inet myvpn in  policy accept → drop");
+    running.line();
+    assert!(indent(&running.line()).starts_with("+ element  ip other t 198.51.100.10 timeout 1s"));
+    assert!(running.line().contains("   301 changes  by nft["));
+    let folded = "~ table    ip other  set big +300 elements, sets +1      (301 lines: --fold 0)";
+    assert_eq!(indent(&running.line()), folded);
+    let line = running.find(|line| line.ends_with("  [expired]"));
+    assert!(line.contains("- element  ip other t 198.51.100.10 timeout 1s"), "{line}");
+    namespace.nft("table inet fresh { chain a { accept; }; chain b { drop; }; }");
+    running.line();
+    assert_eq!(indent(&running.line()), "+ table    inet fresh  with 2 chains, 2 rules");
+    namespace.nft("flush ruleset");
+    let head = running.line();
+    assert!(head.contains("   flush ruleset: 318 objects  by nft["), "{head}");
+    let fold = "      (318 lines: --fold 0)";
+    let mut tables: Vec<_> = (0..3).map(|_| indent(&running.line()).replace(fold, "")).collect();
+    tables.sort();
+    assert_eq!(tables[0], "- table    inet fresh  with 2 chains, 2 rules");
+    assert_eq!(tables[1], "- table    inet myvpn  with 1 chain, 2 rules, 1 set, 3 elements");
+    assert!(
+        tables[2].starts_with("- table    ip other  with 1 chain, 1 rule, 2 sets, 300 elements"),
+        "{tables:?}"
+    );
+    running.signal("INT");
+    let ended = running.end();
+    let name = namespace.name();
+    for gone in
+        ["inet myvpn  with 1 chain, 1 rule, 1 set, 1 element", "ip other  with 1 chain, 1 rule, 1 set"]
+    {
+        let line = format!("{name}  - table    {gone}");
+        assert!(ended.stderr.contains(&line), "{line}: {ended:?}");
+    }
+    let first = &ended.stderr[0];
+    assert!(first.ends_with(": 9 objects of nf_tables"), "{first}");
+}
+
+#[test]
+fn commits_as_json_are_whole_and_in_the_schema() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("watch-nft-json");
+    namespace.nft(RULES);
+    let mut running = watch(&namespace, "");
+    commits(&namespace);
+    let commit = |running: &mut Running| running.find_json(|line| line["op"] == "transaction");
+    let first = commit(&mut running);
+    assert_eq!((&first["counts"], &first["complete"]), (&json!({"added": {"rule": 1}}), &json!(true)));
+    assert_eq!(first["process"]["comm"], "nft", "{first}");
+    assert_eq!(commit(&mut running)["counts"], json!({"added": {"element": 2}}));
+    let third = commit(&mut running);
+    let change = &third["changes"][0];
+    assert_eq!((&change["op"], &change["kind"]), (&json!("changed"), &json!("chain")));
+    assert_eq!((&change["fields"], &change["before"]), (&json!(["policy"]), &json!({"policy": "accept"})));
+    assert_eq!(change["chain"]["policy"], "drop");
+    commit(&mut running);
+    let large = commit(&mut running);
+    assert_eq!(large["counts"], json!({"added": {"set": 1, "element": 300}}));
+    assert!(large["parts"].as_u64().unwrap() > 1, "{large}");
+    let line = running.find_json(|line| line["cause"] == "expired");
+    assert_eq!(
+        (&line["op"], &line["element"]["key"]),
+        (&json!("removed"), &json!("198.51.100.10")),
+        "{line}"
+    );
+    namespace.nft("flush ruleset");
+    let gone = running.find_json(|line| line["counts"]["removed"]["table"] == 2);
+    assert_eq!(gone["counts"]["removed"]["element"], 303, "{gone}");
+    namespace.nft("table ip last { }");
+    running.find_json(|line| line["changes"][0]["table"]["name"] == "last");
+    let lines = valid(&running);
+    let state: Vec<_> = lines.iter().filter(|line| line["op"] == "list" && line["kind"] == "nft").collect();
+    assert_eq!(state.len(), 9, "{state:?}");
+    // One table alone, and what was not done by nft.
+    let mut table = watch(&namespace, "nft table ip last");
+    let strangers = watch(&namespace, "nft not by nft");
+    namespace.nft("table ip other { }");
+    namespace.nft("add chain ip last c");
+    assert_eq!(table.json()["changes"][0]["chain"]["name"], "c");
+    strangers.signal("INT");
+    assert!(strangers.end().stdout.is_empty());
+}
+
 #[test]
 fn what_cannot_be_is_said() {
     for (line, text) in [

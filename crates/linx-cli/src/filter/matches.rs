@@ -204,23 +204,21 @@ impl Filter {
         self.keeps_nft_of((object.family(), object.table()), op, None)
     }
 
+    /// Whether everything that is about objects lets one of a table of a family through, whatever became of it.
+    pub(crate) fn keeps_nft_object(&self, of: (u8, Option<Name<'_>>)) -> bool {
+        self.terms.iter().all(|term| match &term.test {
+            Test::By(_) | Test::Op(_) | Test::Cause(_) => true,
+            test => holds_of_nft(test, of) != term.not,
+        })
+    }
+
     /// The same, of an object of a table of a family, and why a mirror changed.
-    pub(crate) fn keeps_nft_of(
-        &self,
-        (family, table): (u8, Option<Name<'_>>),
-        op: &str,
-        cause: Option<&str>,
-    ) -> bool {
+    pub(crate) fn keeps_nft_of(&self, of: (u8, Option<Name<'_>>), op: &str, cause: Option<&str>) -> bool {
         self.terms.iter().all(|term| match &term.test {
             Test::By(_) => true,
             Test::Op(operation) => (operation == op) != term.not,
             Test::Cause(word) => (cause == Some(word)) != term.not,
-            Test::NftTable(wanted, name) => {
-                let is_family = wanted.is_none_or(|wanted| wanted.number() == family);
-                (is_family && table.is_some_and(|table| name.is(table))) != term.not
-            }
-            // Nothing of the kind is of nf_tables.
-            _ => term.not,
+            test => holds_of_nft(test, of) != term.not,
         })
     }
 
@@ -243,6 +241,16 @@ impl Filter {
             Test::By(word) => who.is(word) != term.not,
             _ => true,
         })
+    }
+}
+
+/// Of nf_tables nothing is asked but the table.
+fn holds_of_nft(test: &Test, (family, table): (u8, Option<Name<'_>>)) -> bool {
+    match test {
+        Test::NftTable(wanted, name) => {
+            wanted.is_none_or(|wanted| wanted.number() == family) && table.is_some_and(|table| name.is(table))
+        }
+        _ => false,
     }
 }
 

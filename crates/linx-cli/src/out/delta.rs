@@ -246,6 +246,8 @@ fn plural(kind: &str, count: u64) -> String {
         ("neigh", _) => "neighbours".to_owned(),
         ("nexthop", 1) => "next hop".to_owned(),
         ("nexthop", _) => "next hops".to_owned(),
+        ("nft", 1) => "object of nf_tables".to_owned(),
+        ("nft", _) => "objects of nf_tables".to_owned(),
         (kind, 1) => kind.to_owned(),
         ("address", _) => "addresses".to_owned(),
         (kind, _) => format!("{kind}s"),

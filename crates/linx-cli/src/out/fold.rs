@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use linx::mirror;
 use linx::names::{KnownSets, Sets};
-use linx::nft::{Change, ElementsView, EntityRef, SetView, family};
+use linx::nft::{Change, ElementsView, EntityRef, ItemRef, SetView, family};
 use linx::{Kind, Operation};
 use linx_wire::name::Name;
 
@@ -13,22 +14,59 @@ use super::Sign;
 /// Sets of a table whose elements are counted by name.
 const SETS: usize = 3;
 
-/// New ones and those that are gone.
+/// What happened to an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    New,
+    Del,
+    Changed,
+}
+
+impl From<Operation> for What {
+    fn from(op: Operation) -> Self {
+        if op == Operation::New { Self::New } else { Self::Del }
+    }
+}
+
+impl From<mirror::Change> for What {
+    fn from(change: mirror::Change) -> Self {
+        match change {
+            mirror::Change::Added => Self::New,
+            mirror::Change::Changed => Self::Changed,
+            mirror::Change::Removed => Self::Del,
+        }
+    }
+}
+
+/// New ones, those that are gone, and those that changed.
 #[derive(Clone, Copy, Default)]
 struct Count {
     new: u64,
     del: u64,
+    changed: u64,
 }
 
 impl Count {
-    fn add(&mut self, op: Operation, number: u64) {
-        let count = if op == Operation::New { &mut self.new } else { &mut self.del };
+    fn add(&mut self, what: What, number: u64) {
+        let count = match what {
+            What::New => &mut self.new,
+            What::Del => &mut self.del,
+            What::Changed => &mut self.changed,
+        };
         *count = count.saturating_add(number);
     }
 
-    /// `+1,500 -3`
+    fn plus(self, other: Self) -> Self {
+        Self {
+            new: self.new.saturating_add(other.new),
+            del: self.del.saturating_add(other.del),
+            changed: self.changed.saturating_add(other.changed),
+        }
+    }
+
+    /// `+1,500 -3 ~1`
     fn show(self, text: &mut String) {
-        for (sign, number) in [("+", self.new), ("-", self.del)] {
+        for (sign, number) in [("+", self.new), ("-", self.del), ("~", self.changed)] {
             if number > 0 {
                 // Writing into a string does not fail.
                 let _ = write!(text, " {sign}{}", grouped(number));
@@ -40,8 +78,8 @@ impl Count {
 /// What changed in one table.
 #[derive(Default)]
 struct Table {
-    /// What happened to the table itself.
-    op: Option<Operation>,
+    /// What happened to the table itself: it came, or went.
+    op: Option<What>,
     /// By the kind's place among [`KINDS`].
     kinds: BTreeMap<usize, Count>,
     /// Elements by set; whether it is a map, as far as the commit tells.
@@ -64,52 +102,98 @@ pub(crate) fn lines<'a>(
     changes: impl Iterator<Item = Change<'a>>,
     sets: &KnownSets<'_>,
 ) -> Vec<(Sign, String)> {
-    let mut order = Vec::new();
-    let mut tables: BTreeMap<(u8, Vec<u8>), Table> = BTreeMap::new();
+    let mut tables = Tables::default();
     for change in changes {
         let Some(name) = change.entity.table() else { continue };
-        let key = (change.entity.family(), name.as_bytes().to_vec());
-        if !tables.contains_key(&key) {
-            order.push(key.clone());
-        }
-        tables.entry(key).or_default().add(&change, sets);
+        tables.of(change.entity.family(), name).add(&change, sets);
     }
-    let shown = order.iter().filter_map(|key| {
-        let table = tables.get(key)?;
-        let family = family::word(key.0).unwrap_or("?");
-        Some((table.sign(), format!("{family} {}  {}", Name::new(&key.1), table.show())))
-    });
-    shown.collect()
+    tables.lines()
+}
+
+/// The same of what a mirror tells.
+pub(crate) fn lines_of_items<'a>(
+    changes: impl Iterator<Item = (mirror::Change, ItemRef<'a>)>,
+    sets: &KnownSets<'_>,
+) -> Vec<(Sign, String)> {
+    let mut tables = Tables::default();
+    for (change, item) in changes {
+        tables.of(item.family(), item.table()).add_item(change.into(), &item, sets);
+    }
+    tables.lines()
+}
+
+/// Tables in the order in which they came up.
+#[derive(Default)]
+struct Tables {
+    order: Vec<(u8, Vec<u8>)>,
+    tables: BTreeMap<(u8, Vec<u8>), Table>,
+}
+
+impl Tables {
+    fn of(&mut self, family: u8, name: Name<'_>) -> &mut Table {
+        let key = (family, name.as_bytes().to_vec());
+        if !self.tables.contains_key(&key) {
+            self.order.push(key.clone());
+        }
+        self.tables.entry(key).or_default()
+    }
+
+    fn lines(&self) -> Vec<(Sign, String)> {
+        let shown = self.order.iter().filter_map(|key| {
+            let table = self.tables.get(key)?;
+            let family = family::word(key.0).unwrap_or("?");
+            Some((table.sign(), format!("{family} {}  {}", Name::new(&key.1), table.show())))
+        });
+        shown.collect()
+    }
 }
 
 impl Table {
     fn add(&mut self, change: &Change<'_>, sets: &KnownSets<'_>) {
-        let op = change.op;
-        let known =
-            |table, set| sets.types(change.entity.family(), table, set).is_some_and(|set| set.is_map());
+        let what = change.op.into();
         match &change.entity {
-            // One that goes and comes in one commit is another.
-            EntityRef::Table(_) => self.op = if self.op.is_some() { None } else { Some(op) },
             EntityRef::Elements(elements) => {
                 let number = elements.elements().count() as u64;
-                let set = elements.set();
-                self.elements.entry(set.as_bytes().to_vec()).or_default().add(op, number);
-                self.maps.entry(set.as_bytes().to_vec()).or_insert_with(|| known(elements.table(), set));
+                self.add_elements(what, (elements.family(), elements.table(), elements.set()), number, sets);
             }
-            EntityRef::Set(set) => {
-                // The announcement that one is gone does not say.
-                let is_map = match set.attributes().flags() {
-                    Some(_) => set.is_map(),
-                    None => known(set.table(), set.name()),
-                };
-                self.maps.insert(set.name().as_bytes().to_vec(), is_map);
-                self.count(op, Kind::Set, is_map);
-            }
-            other => self.count(op, other.kind(), false),
+            other => other.items().for_each(|item| self.add_item(what, &item, sets)),
         }
     }
 
-    fn count(&mut self, op: Operation, kind: Kind, is_map: bool) {
+    fn add_item(&mut self, what: What, item: &ItemRef<'_>, sets: &KnownSets<'_>) {
+        match item {
+            ItemRef::Table(_) if what == What::Changed => {}
+            // One that goes and comes in one commit is another.
+            ItemRef::Table(_) => self.op = if self.op.is_some() { None } else { Some(what) },
+            ItemRef::Element(element) => {
+                use linx::nft::ElementView;
+                self.add_elements(what, (element.family(), element.table(), element.set()), 1, sets);
+            }
+            ItemRef::Set(set) => {
+                // The announcement that one is gone does not say.
+                let is_map = match set.attributes().flags() {
+                    Some(_) => set.is_map(),
+                    None => is_known_map((set.family(), set.table(), set.name()), sets),
+                };
+                self.maps.insert(set.name().as_bytes().to_vec(), is_map);
+                self.count(what, Kind::Set, is_map);
+            }
+            other => self.count(what, other.kind(), false),
+        }
+    }
+
+    fn add_elements(&mut self, what: What, of: (u8, Name<'_>, Name<'_>), number: u64, sets: &KnownSets<'_>) {
+        let set = of.2.as_bytes();
+        match self.elements.get_mut(set) {
+            Some(count) => count.add(what, number),
+            None => self.elements.entry(set.to_vec()).or_default().add(what, number),
+        }
+        if !self.maps.contains_key(set) {
+            self.maps.insert(set.to_vec(), is_known_map(of, sets));
+        }
+    }
+
+    fn count(&mut self, op: What, kind: Kind, is_map: bool) {
         if let Some(place) = KINDS.iter().position(|(known, map, ..)| (*known, *map) == (kind, is_map)) {
             self.kinds.entry(place).or_default().add(op, 1);
         }
@@ -117,9 +201,9 @@ impl Table {
 
     fn sign(&self) -> Sign {
         match self.op {
-            Some(Operation::New) => Sign::Plus,
-            Some(Operation::Del) => Sign::Minus,
-            None => Sign::Tilde,
+            Some(What::New) => Sign::Plus,
+            Some(What::Del) => Sign::Minus,
+            _ => Sign::Tilde,
         }
     }
 
@@ -127,15 +211,12 @@ impl Table {
         let mut parts = Vec::new();
         let whole = match self.op {
             Some(op) => self.kinds.values().chain(self.elements.values()).all(|count| match op {
-                Operation::New => count.del == 0,
-                Operation::Del => count.new == 0,
+                What::New => count.del == 0 && count.changed == 0,
+                _ => count.new == 0 && count.changed == 0,
             }),
             None => false,
         };
-        let elements = self.elements.values().fold(Count::default(), |sum, count| Count {
-            new: sum.new.saturating_add(count.new),
-            del: sum.del.saturating_add(count.del),
-        });
+        let elements = self.elements.values().fold(Count::default(), |sum, count| sum.plus(*count));
         if whole {
             let counted = |one: &str, many: &str, count: &Count| {
                 let number = count.new + count.del;
@@ -174,6 +255,10 @@ impl Table {
     }
 }
 
+fn is_known_map((family, table, set): (u8, Name<'_>, Name<'_>), sets: &KnownSets<'_>) -> bool {
+    sets.types(family, table, set).is_some_and(|set| set.is_map())
+}
+
 /// `10,524`
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -200,7 +285,7 @@ mod tests {
     #[test]
     fn counts_show_what_there_is() {
         let mut text = String::from("rules");
-        Count { new: 1500, del: 3 }.show(&mut text);
-        assert_eq!(text, "rules +1,500 -3");
+        Count { new: 1500, del: 3, changed: 1 }.show(&mut text);
+        assert_eq!(text, "rules +1,500 -3 ~1");
     }
 }

@@ -19,10 +19,10 @@ use crate::place::Place;
 
 /// Something that happened to an object of nf_tables.
 #[derive(Clone, Copy)]
-struct Happened<'a> {
-    op: Op,
-    time: SystemTime,
-    author: Option<&'a Arc<Author>>,
+pub(super) struct Happened<'a> {
+    pub(super) op: Op,
+    pub(super) time: SystemTime,
+    pub(super) author: Option<&'a Arc<Author>>,
 }
 
 /// What a commit looks like.
@@ -37,10 +37,13 @@ pub(crate) struct CommitForm {
 impl Printer {
     /// An object of nf_tables as it is now; elements one by one.
     pub(crate) fn nft_state(&mut self, place: &Place, sets: &KnownSets<'_>, entity: EntityRef<'_>) {
-        for item in entity.items() {
-            let what = Happened { op: Op::List, time: self.state_time(), author: None };
-            self.nft_item(place, sets, item, what);
-        }
+        entity.items().for_each(|item| self.nft_item_state(place, sets, item));
+    }
+
+    /// One of them.
+    pub(crate) fn nft_item_state(&mut self, place: &Place, sets: &KnownSets<'_>, item: ItemRef<'_>) {
+        let what = Happened { op: Op::List, time: self.state_time(), author: None };
+        self.nft_item(place, sets, item, what);
     }
 
     /// Something that a packet did to an object of nf_tables.
@@ -58,7 +61,13 @@ impl Printer {
         }
     }
 
-    fn nft_item(&mut self, place: &Place, sets: &KnownSets<'_>, item: ItemRef<'_>, what: Happened<'_>) {
+    pub(super) fn nft_item(
+        &mut self,
+        place: &Place,
+        sets: &KnownSets<'_>,
+        item: ItemRef<'_>,
+        what: Happened<'_>,
+    ) {
         let links = LinkNames::new();
         if self.layout.json {
             let mut key = String::new();
@@ -89,7 +98,7 @@ impl Printer {
     }
 
     /// The line that was rendered, its kind in the column of kinds where there is one.
-    fn nft_columns(&mut self, sign: Option<Sign>) {
+    pub(super) fn nft_columns(&mut self, sign: Option<Sign>) {
         let paint = self.layout.paint;
         let line = self.output.buffer();
         let mut parts = self.text.parts();
@@ -116,7 +125,7 @@ impl Printer {
         }
     }
 
-    fn nft_author(&mut self, author: Option<&Arc<Author>>) {
+    pub(super) fn nft_author(&mut self, author: Option<&Arc<Author>>) {
         let paint = self.layout.paint;
         let line = self.output.buffer();
         let Some(author) = author.filter(|author| author.certainty != Certainty::Kernel) else { return };
@@ -167,6 +176,53 @@ impl Printer {
         }
     }
 
+    /// The first line of a commit; where the lines of its changes begin.
+    pub(super) fn commit_head(
+        &mut self,
+        place: &Place,
+        (time, generation, complete): (SystemTime, Option<u32>, bool),
+        told: &str,
+        author: Option<&Arc<Author>>,
+    ) -> usize {
+        let start = self.output.buffer().len();
+        self.prefix(time, Some(&place.name));
+        let paint = self.layout.paint;
+        let indent = visible(self.output.buffer().get(start..).unwrap_or_default());
+        let line = self.output.buffer();
+        let name = match generation {
+            Some(generation) => format!("nft {generation}"),
+            None => "nft ?".to_owned(),
+        };
+        let (style, mark) = if complete { (human::COMMIT, "") } else { (human::ALARM, "! ") };
+        paint.text(style, &format!("{mark}{name}"), line);
+        line.extend_from_slice(format!("   {told}").as_bytes());
+        if !complete {
+            line.extend_from_slice(b", incomplete");
+        }
+        self.nft_author(author);
+        self.output.buffer().push(b'\n');
+        self.output.line();
+        indent
+    }
+
+    /// The lines of tables in which more changed than is shown one by one.
+    pub(super) fn table_lines(&mut self, indent: usize, tables: &[(Sign, String)], items: Option<usize>) {
+        let paint = self.layout.paint;
+        let last = tables.len().saturating_sub(1);
+        for (at, (sign, text)) in tables.iter().enumerate() {
+            let line = self.output.buffer();
+            line.resize(line.len() + indent, b' ');
+            human::columns(paint, *sign, "table", line);
+            line.extend_from_slice(text.trim_end().as_bytes());
+            if let Some(items) = items.filter(|_| at == last) {
+                let fold = format!("      ({} lines: --fold 0)", grouped(items as u64));
+                paint.text(human::ASIDE, &fold, line);
+            }
+            line.push(b'\n');
+            self.output.line();
+        }
+    }
+
     fn commit_for_people(
         &mut self,
         place: &Place,
@@ -175,49 +231,20 @@ impl Printer {
         wants: &dyn Fn(&Change<'_>) -> bool,
         author: Option<&Arc<Author>>,
     ) {
-        let start = self.output.buffer().len();
-        self.prefix(commit.time, Some(&place.name));
-        let paint = self.layout.paint;
-        let indent = visible(self.output.buffer().get(start..).unwrap_or_default());
         let wanted = || commit.changes.iter().filter(|change| wants(change));
         let items: usize = wanted().map(|change| change.entity.items().count()).sum();
-        let line = self.output.buffer();
-        let name = match commit.generation {
-            Some(generation) => format!("nft {generation}"),
-            None => "nft ?".to_owned(),
-        };
-        let (style, mark) = if commit.complete { (human::COMMIT, "") } else { (human::ALARM, "! ") };
-        paint.text(style, &format!("{mark}{name}"), line);
         let s = if items == 1 { "" } else { "s" };
-        let mut told = format!("   {} change{s}", grouped(items as u64));
+        let mut told = format!("{} change{s}", grouped(items as u64));
         if commit.part > 1 || !commit.is_last {
             told += &format!(", part {}{}", commit.part, if commit.is_last { ", the last" } else { "" });
         }
-        if !commit.complete {
-            told += ", incomplete";
-        }
-        line.extend_from_slice(told.as_bytes());
-        if commit.is_last {
-            self.nft_author(author);
-        }
-        self.output.buffer().push(b'\n');
-        self.output.line();
+        let author = author.filter(|_| commit.is_last);
+        let indent =
+            self.commit_head(place, (commit.time, commit.generation, commit.complete), &told, author);
+        let paint = self.layout.paint;
         let context_links = LinkNames::new();
         if self.commits.fold > 0 && items > self.commits.fold {
-            let fold = format!("      ({} lines: --fold 0)", grouped(items as u64));
-            let tables = fold::lines(wanted(), sets);
-            let last = tables.len().saturating_sub(1);
-            for (at, (sign, text)) in tables.iter().enumerate() {
-                let line = self.output.buffer();
-                line.resize(line.len() + indent, b' ');
-                human::columns(paint, *sign, "table", line);
-                line.extend_from_slice(text.trim_end().as_bytes());
-                if at == last {
-                    paint.text(human::ASIDE, &fold, line);
-                }
-                line.push(b'\n');
-                self.output.line();
-            }
+            self.table_lines(indent, &fold::lines(wanted(), sets), Some(items));
             return;
         }
         let mut known = KnownSets::over(Some(sets));
@@ -254,7 +281,7 @@ impl Printer {
 }
 
 /// What is shown of nf_tables: in lists state too, of changes where it is asked for.
-fn context<'a>(
+pub(super) fn context<'a>(
     layout: &Layout,
     machine: &'a Machine,
     links: &'a LinkNames,

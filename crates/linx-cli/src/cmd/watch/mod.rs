@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use linx::author::{Attach, Authors};
 use linx::json::Marker;
-use linx::mirror::{Change, Synced};
+use linx::mirror::{Cause, Change, Synced};
 use linx::namespaces::Change as Coming;
 
 use super::follow::{ANSWERS, End, Ended, Follow, INTERRUPT, NAMESPACES, OUTPUT, note_not_followed};
@@ -33,7 +33,7 @@ use crate::units;
 use held::Held;
 use net::Net;
 use source::{Plan, Source, counts};
-use tail::{Item, Tail};
+use tail::{Item, Tail, Wanted};
 
 /// What it is called in messages.
 const WATCH: &str = "watch";
@@ -83,10 +83,6 @@ fn wish(args: &Watch, global: &Global, query: Query) -> Outcome<Wish> {
         let failure = Failure::usage("nsid: the ids of namespaces are not mirrored");
         return Err(failure.remedy("linx monitor nsid"));
     }
-    if query.names_nft() {
-        let failure = Failure::usage("nft: nf_tables is not mirrored yet");
-        return Err(failure.remedy("linx monitor nft"));
-    }
     if args.summary && json {
         let failure = Failure::usage("--summary is for people");
         return Err(failure.remedy("with -j, compare two runs of linx list, or fold the records of a watch"));
@@ -97,6 +93,8 @@ fn wish(args: &Watch, global: &Global, query: Query) -> Outcome<Wish> {
     };
     let plan = Plan {
         kinds: query.kinds(),
+        nft: query.names_nft().then_some(true),
+        table: query.filter.only_nft_table().map(|(family, name)| (family, name.0.clone())),
         volatile: args.all && !json || global.statistics > 0,
         follow: !global.all_netns,
     };
@@ -127,7 +125,11 @@ impl Session {
             Some(source) => source::granted(&source.place, follow.each)?,
             None => usize::MAX,
         };
-        privileges::keep_only(&privileges::of_watch(global, false))?;
+        let has_nft = follow.sources.values().any(|source| source.has_nft);
+        if wish.plan.kinds.contains(&Object::Nft) && !has_nft {
+            privileges::note_no_nft();
+        }
+        privileges::keep_only(&privileges::of_monitor(global, has_nft))?;
         let cache = authors.cache().err().map(ToString::to_string);
         let queue = Attach::new(authors)?;
         follow.attend(signals, &queue)?;
@@ -294,7 +296,9 @@ impl Session {
                 if self.wish.hides {
                     summary::note_hidden(&self.wish.query);
                 }
-                summary::note_legacy(sources.values().map(|source| &source.place));
+                if self.wish.plan.kinds.contains(&Object::Nft) {
+                    summary::note_legacy(sources.values().map(|source| &source.place));
+                }
             }
             if !self.wish.summary {
                 // Each namespace has its own.
@@ -364,7 +368,9 @@ impl Session {
     fn join(&mut self, place: Place) -> Outcome {
         let rcvbuf = self.follow.share(self.wish.rcvbuf, self.wish.plan.sockets());
         let name = place.name.clone();
-        let mut source = match Source::open(place, &self.wish.plan, rcvbuf) {
+        // That one of them has none does not end the others.
+        let plan = Plan { nft: None, ..self.wish.plan.clone() };
+        let mut source = match Source::open(place, &plan, rcvbuf) {
             Ok(source) => source,
             Err(Ended::Gone) => return Ok(()),
             Err(Ended::Failed(failure)) => {
@@ -421,6 +427,7 @@ impl Session {
     fn net_change(&mut self) -> usize {
         let net = Net {
             kinds: &self.tail.kinds,
+            nft: Wanted { filter: &self.wish.query.filter, nft: &self.tail.nft, cause: Cause::Event },
             filter: &self.wish.query.filter,
             family: self.tail.family,
             hides: self.wish.hides,

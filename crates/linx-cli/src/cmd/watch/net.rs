@@ -1,18 +1,21 @@
 //! What is different at the end from what it was when the watch began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use linx::mirror::State;
+use linx::mirror::{Change, State, nft};
+use linx::names::KnownSets;
+use linx::nft::ItemRef;
 use linx::{Kind, Object, ObjectRef};
 
-use super::source::Source;
-use super::tail::is_aside;
+use super::source::{Source, sets_of};
+use super::tail::{Wanted, is_aside};
 use crate::filter::{Filter, Links, Subject, is_of};
 use crate::out::{Printer, counted};
 
 /// Which objects are compared.
 pub(super) struct Net<'a> {
     pub(super) kinds: &'a [Kind],
+    pub(super) nft: Wanted<'a>,
     pub(super) filter: &'a Filter,
     pub(super) family: Option<u8>,
     /// What people do not see unless they ask for it is left out.
@@ -28,6 +31,14 @@ impl Net<'_> {
     /// Prints the differences of all namespaces; how many there were.
     pub(super) fn print(&self, sources: &BTreeMap<u64, Source>, printer: &mut Printer) -> usize {
         let (mut total, mut left) = (0, Vec::new());
+        let mut has_room = |kind: &'static str| {
+            total += 1;
+            let room = self.fold == 0 || total <= self.fold;
+            if !room {
+                count(&mut left, kind);
+            }
+            room
+        };
         for source in sources.values() {
             let Some(begun) = &source.begun else { continue };
             let now = source.mirror.snapshot();
@@ -35,14 +46,16 @@ impl Net<'_> {
                 continue;
             }
             for (before, after) in self.differences(begun, &now, &source.links) {
-                total += 1;
-                if self.fold == 0 || total <= self.fold {
+                let Some(object) = after.as_ref().or(before.as_ref()) else { continue };
+                if has_room(linx::words::kind(object.kind())) {
                     let names = if after.is_some() { now.link_names() } else { begun.link_names() };
                     let [old, new] = [&before, &after].map(|object| object.as_ref().map(Object::as_ref));
                     printer.difference(&source.place, names, old, new);
-                } else if let Some(object) = after.or(before) {
-                    count(&mut left, super::summary::word(object.kind()));
                 }
+            }
+            if let (Some(old), Some(new)) = (begun.nft(), now.nft()) {
+                let sets = [sets_of(begun), sets_of(&now)];
+                self.rule_set(source, (old, new), &sets, printer, &mut has_room);
             }
         }
         if !left.is_empty() {
@@ -50,6 +63,67 @@ impl Net<'_> {
             printer.heading(&format!("…  {more} more: {} (--fold 0)", counted(&left)));
         }
         total
+    }
+
+    /// The differences of a rule set. Tables that came or went, and those with more differences than are shown, are a line
+    /// each.
+    fn rule_set(
+        &self,
+        source: &Source,
+        (old, new): (&nft::State, &nft::State),
+        [before, after]: &[KnownSets<'static>; 2],
+        printer: &mut Printer,
+        has_room: &mut dyn FnMut(&'static str) -> bool,
+    ) {
+        let wanted = |item: &ItemRef<'_>| self.nft.wants_object(item);
+        let known: HashMap<String, ItemRef<'_>> =
+            old.items().filter(wanted).map(|item| (key(&item), item)).collect();
+        let came: HashMap<String, ItemRef<'_>> =
+            new.items().filter(wanted).map(|item| (key(&item), item)).collect();
+        let mut all: Vec<(Change, Option<ItemRef<'_>>, ItemRef<'_>)> = Vec::new();
+        for item in old.items().filter(wanted) {
+            if !came.contains_key(&key(&item)) {
+                all.push((Change::Removed, None, item));
+            }
+        }
+        for item in new.items().filter(wanted) {
+            match known.get(&key(&item)) {
+                None => all.push((Change::Added, None, item)),
+                Some(was) if printer.nft_shows(before, *was) != printer.nft_shows(after, item) => {
+                    all.push((Change::Changed, Some(*was), item));
+                }
+                Some(_) => {}
+            }
+        }
+        let mut tables: Vec<(u8, Vec<u8>)> = Vec::new();
+        for (_, _, item) in &all {
+            let table = (item.family(), item.table().as_bytes().to_vec());
+            if !tables.contains(&table) {
+                tables.push(table);
+            }
+        }
+        for (family, table) in tables {
+            let of_it = |item: &ItemRef<'_>| item.family() == family && item.table().as_bytes() == table;
+            let own = || all.iter().filter(|(_, _, item)| of_it(item));
+            let is_whole = own()
+                .any(|(change, _, item)| matches!(item, ItemRef::Table(_)) && *change != Change::Changed);
+            if self.fold > 0 && (is_whole || own().count() > self.fold) {
+                if has_room("table") {
+                    printer.table_differences(
+                        &source.place,
+                        before,
+                        own().map(|(change, _, item)| (*change, *item)),
+                    );
+                }
+                continue;
+            }
+            for (change, was, item) in own() {
+                if has_room(linx::words::kind(item.kind())) {
+                    let sets = if *change == Change::Removed { before } else { after };
+                    printer.nft_difference(&source.place, sets, *change, *was, *item);
+                }
+            }
+        }
     }
 
     fn differences(&self, begun: &State, now: &State, links: &Links) -> Vec<Difference> {
@@ -89,6 +163,10 @@ fn count(counts: &mut Vec<(&'static str, u64)>, kind: &'static str) {
         Some((_, count)) => *count += 1,
         None => counts.push((kind, 1)),
     }
+}
+
+fn key(item: &ItemRef<'_>) -> String {
+    linx::Key::of_nft(*item).to_string()
 }
 
 /// The same object in a state.

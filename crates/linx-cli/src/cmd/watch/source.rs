@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use linx::mirror::{Driver, State, Watch};
-use linx::{Kind, Mirror, Notice};
+use linx::mirror::{Builder, Driver, State, Watch};
+use linx::names::KnownSets;
+use linx::{Kind, Mirror, Notice, Operation, nft};
 
 use crate::cmd::follow::{Ended, Followed};
+use crate::cmd::state::is_refused;
 use crate::error::Failure;
 use crate::filter::Links;
 use crate::object::Object;
@@ -21,6 +23,10 @@ pub(super) struct Source {
     pub(super) place: Place,
     /// Its links as of the lines printed so far, for filters.
     pub(super) links: Links,
+    /// Its sets as of the lines printed so far: elements are written by them.
+    pub(super) sets: KnownSets<'static>,
+    /// nf_tables is mirrored.
+    pub(super) has_nft: bool,
     driver: Driver,
     pub(super) mirror: Mirror,
     /// Once its state is complete.
@@ -42,6 +48,10 @@ pub(super) struct Source {
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) kinds: Vec<Object>,
+    /// nf_tables is asked for by name; `None`: where it may be had.
+    pub(super) nft: Option<bool>,
+    /// The one table of nf_tables that is asked for.
+    pub(super) table: Option<(nft::Family, Vec<u8>)>,
     /// What changes without anybody's doing is told, too.
     pub(super) volatile: bool,
     /// Nobody else tells when the namespace is gone.
@@ -51,16 +61,14 @@ pub(super) struct Plan {
 impl Plan {
     /// Sockets that a mirror has.
     pub(super) fn sockets(&self) -> usize {
-        if self.kinds.iter().any(|kind| kind.kind().is_some()) { 3 } else { 0 }
+        let route = if self.kinds.iter().any(|kind| kind.kind().is_some()) { 3 } else { 0 };
+        route + usize::from(self.kinds.contains(&Object::Nft))
     }
-}
 
-impl Source {
-    /// Begins to mirror. `rcvbuf` is what to ask for each socket, bytes.
-    pub(super) fn open(place: Place, plan: &Plan, rcvbuf: usize) -> Result<Self, Ended> {
+    fn builder(&self, place: &Place, rcvbuf: usize, nft: bool) -> Builder {
         let mut builder =
-            Mirror::builder(&place.netns).volatile(plan.volatile).rcvbuf(rcvbuf).follow(plan.follow);
-        for kind in &plan.kinds {
+            Mirror::builder(&place.netns).volatile(self.volatile).rcvbuf(rcvbuf).follow(self.follow);
+        for kind in &self.kinds {
             builder = match kind {
                 Object::Link => builder.links(),
                 Object::Address => builder.addresses(),
@@ -68,16 +76,37 @@ impl Source {
                 Object::Neigh => builder.neighbours(),
                 Object::Rule => builder.rules(),
                 Object::NextHop => builder.nexthops(),
+                Object::Nft if nft => match &self.table {
+                    Some((family, name)) => builder.nft_table(*family, name),
+                    None => builder.nft(),
+                },
                 Object::NsId | Object::Nft => builder,
             };
         }
-        let driver = builder.driver()?;
+        builder
+    }
+}
+
+impl Source {
+    /// Begins to mirror. `rcvbuf` is what to ask for each socket, bytes. nf_tables is left out where it may not be had,
+    /// unless it was asked for by name.
+    pub(super) fn open(place: Place, plan: &Plan, rcvbuf: usize) -> Result<Self, Ended> {
+        let mut has_nft = plan.kinds.contains(&Object::Nft);
+        let driver = match plan.builder(&place, rcvbuf, has_nft).driver() {
+            Err(error) if has_nft && plan.nft.is_none() && is_refused(&error) => {
+                has_nft = false;
+                plan.builder(&place, rcvbuf, has_nft).driver()?
+            }
+            driver => driver?,
+        };
         let mirror = driver.mirror();
         // The kernel counts twice what is asked.
         let rcvbuf = rcvbuf.saturating_mul(2).saturating_mul(plan.sockets());
         Ok(Self {
             place,
             links: Links::default(),
+            sets: KnownSets::new(),
+            has_nft,
             driver,
             mirror,
             watch: None,
@@ -127,10 +156,11 @@ impl Source {
         self.watch.as_ref().map_or_else(|| self.mirror.snapshot(), Watch::state)
     }
 
-    /// Forgets the links, and knows those of a state.
+    /// Forgets links and sets, and knows those of a state.
     pub(super) fn learn(&mut self, state: &State) {
         self.links = Links::default();
         state.links().iter().for_each(|link| self.links.insert(&link));
+        self.sets = sets_of(state);
     }
 
     /// Remembers the line of a revision.
@@ -157,8 +187,21 @@ pub(super) fn counts(state: &State) -> Vec<(&'static str, u64)> {
         (Kind::NextHop, state.nexthops().len()),
         (Kind::Neighbour, state.neighbours().len()),
     ];
+    let nft = state.nft().map_or(0, linx::mirror::nft::State::len);
     let mirrored = all.into_iter().filter(|(kind, count)| *count > 0 && state.kinds().contains(kind));
-    mirrored.map(|(kind, count)| (linx::words::kind(kind), count as u64)).collect()
+    let nft = (nft > 0).then_some((NFT, nft as u64));
+    mirrored.map(|(kind, count)| (linx::words::kind(kind), count as u64)).chain(nft).collect()
+}
+
+/// What all that nf_tables has is counted as.
+const NFT: &str = "nft";
+
+/// The sets of a state, which say how their elements are written.
+pub(super) fn sets_of(state: &State) -> KnownSets<'static> {
+    let mut sets = KnownSets::new();
+    let all = state.nft().into_iter().flat_map(linx::mirror::nft::State::sets);
+    all.for_each(|set| sets.note(Operation::New, set.set().into()));
+    sets
 }
 
 impl Followed for Source {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use linx::words;
-
 use super::source::{Source, counts};
 use crate::error::note;
 use crate::filter::Query;
@@ -22,8 +20,9 @@ pub(super) fn note_what_there_is(sources: &BTreeMap<u64, Source>) {
             }
         }
     }
-    let order =
-        |kind: &str| ["link", "address", "route", "rule", "nexthop", "neigh"].iter().position(|k| *k == kind);
+    let order = |kind: &str| {
+        ["link", "address", "route", "rule", "nexthop", "neigh", "nft"].iter().position(|k| *k == kind)
+    };
     all.sort_by_key(|(kind, _)| order(kind));
     let own = sources.values().find(|source| source.place.is_own);
     let names = match (sources.len(), own, sources.values().next()) {
@@ -89,9 +88,4 @@ fn legacy(place: &Place) -> Vec<String> {
         }
     }
     tables
-}
-
-/// The word of a kind, as records have it.
-pub(super) fn word(kind: linx::Kind) -> &'static str {
-    words::kind(kind)
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use linx::author::{Attach, Author, Question};
 use linx::json::Marker;
-use linx::mirror::{Change, Delta, Doubt, MirrorStats, Notice, Resynced, Synced};
+use linx::mirror::nft::{self, Transaction};
+use linx::mirror::{Cause, Change, Delta, Doubt, MirrorStats, Notice, Resynced, Synced};
+use linx::names::KnownSets;
 use linx::{Kind, LinkView, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
 use linx_wire::addr::family;
 
@@ -15,7 +17,7 @@ use super::peers::Around;
 use super::source::Source;
 use crate::args::Family;
 use crate::filter::{Filter, Links, Query, Subject, Who, is_of};
-use crate::out::{Aside, Printer, counted, kind_words};
+use crate::out::{Aside, Printer, counted, kind_words, note_set};
 use crate::place::Place;
 
 /// `RT_TABLE_LOCAL`
@@ -24,6 +26,10 @@ const LOCAL: u32 = 255;
 /// Something that waits for its author, or behind something that does.
 pub(super) enum Item {
     Delta(u64, Delta),
+    /// A commit of nf_tables; nothing is left behind it.
+    Commit(u64, Transaction, bool),
+    /// What happened to an object of nf_tables outside of commits.
+    Nft(u64, nft::Delta),
     /// The state of this namespace is complete.
     Synced(u64, Synced),
     Doubt(u64, Box<Doubt>),
@@ -39,6 +45,8 @@ impl Item {
     pub(super) fn token(&self) -> u64 {
         match self {
             Self::Delta(token, _)
+            | Self::Commit(token, ..)
+            | Self::Nft(token, _)
             | Self::Synced(token, _)
             | Self::Doubt(token, _)
             | Self::Resynced(token, _)
@@ -67,6 +75,8 @@ pub(super) struct Tail {
     pub(super) held: Held,
     filter: Filter,
     pub(super) kinds: Vec<Kind>,
+    /// Kinds of objects of nf_tables.
+    pub(super) nft: Vec<Kind>,
     pub(super) family: Option<u8>,
     /// What people do not see unless they ask for it is left out.
     hides: bool,
@@ -115,6 +125,7 @@ impl Tail {
                 .filter_map(|kind| kind.kind())
                 .filter(|kind| *kind != Kind::NsId)
                 .collect(),
+            nft: query.nft_kinds().to_vec(),
             family: family.map(Family::number).filter(|number| *number != family::UNSPEC),
             hides,
             quiet,
@@ -146,6 +157,13 @@ impl Tail {
                     portid.map(|portid| Question { netns, cookie: *cookie, portid, seen: self.read.1 });
                 self.queue.push(Item::Delta(token, delta), question, now);
             }
+            Notice::Transaction(commit) => {
+                let process = Arc::clone(&commit.process);
+                let is_flush = is_flush(source, &commit);
+                let item = Item::Commit(token, commit, is_flush);
+                self.queue.push_task(item, &process, linx_sys::boottime(), now);
+            }
+            Notice::Nft(delta) => self.queue.push(Item::Nft(token, delta), None, now),
             Notice::Synced(synced) => self.queue.push(Item::Synced(token, synced), None, now),
             Notice::ResyncNeeded(doubt) => self.queue.push(Item::Doubt(token, Box::new(doubt)), None, now),
             Notice::Resynced(resynced) => self.queue.push(Item::Resynced(token, resynced), None, now),
@@ -163,8 +181,23 @@ impl Tail {
         author: Option<Arc<Author>>,
         now: Instant,
     ) {
+        let wanted = match &item {
+            Item::Delta(..) => true,
+            Item::Commit(token, commit, _) => {
+                self.tally.deltas += 1;
+                self.wants_commit(commit, author.as_deref())
+                    || self.passes(sources, *token, commit.changes.iter())
+            }
+            Item::Nft(token, delta) => {
+                self.tally.deltas += 1;
+                self.wants_nft_delta(delta) || self.passes(sources, *token, delta.item().into_iter())
+            }
+            _ => true,
+        };
         let Item::Delta(token, delta) = &item else {
-            self.held.push(item, author, now);
+            if wanted {
+                self.held.push(item, author, now);
+            }
             return;
         };
         let (token, delta) = (*token, delta.clone());
@@ -204,6 +237,34 @@ impl Tail {
         // One that is of what is asked for no more is a change of it, too.
         let keeps = keeps(delta.object()) || delta.before().is_some_and(keeps);
         keeps && (!self.filter.asks_author() || self.filter.keeps_author(&Who::of(author)))
+    }
+
+    /// Takes note of the sets among changes that are not printed: elements of others are written by them. Always false.
+    fn passes<'a>(
+        &self,
+        sources: &mut BTreeMap<u64, Source>,
+        token: u64,
+        items: impl Iterator<Item = nft::Item<'a>>,
+    ) -> bool {
+        if let Some(source) = sources.get_mut(&token) {
+            note_sets(&mut source.sets, items);
+        }
+        false
+    }
+
+    fn wants_item(&self, item: &nft::Item<'_>, cause: Cause) -> bool {
+        Wanted { filter: &self.filter, nft: &self.nft, cause }.wants(item)
+    }
+
+    fn wants_commit(&self, commit: &Transaction, author: Option<&Author>) -> bool {
+        self.filter.keeps_author(&Who::of(author))
+            && commit.changes.iter().any(|item| self.wants_item(&item, Cause::Event))
+    }
+
+    fn wants_nft_delta(&self, delta: &nft::Delta) -> bool {
+        let process = delta.process().map(|process| &**process);
+        self.filter.keeps_author(&Who::of(process))
+            && delta.item().is_some_and(|item| self.wants_item(&item, delta.cause()))
     }
 
     /// Whether people do not see it unless they ask for it.
@@ -267,6 +328,31 @@ impl Tail {
         match &entry.item {
             Item::Delta(_, delta) if !self.is_full() && !self.quiet => {
                 self.delta(sources, token, delta, entry);
+            }
+            Item::Commit(_, commit, is_flush) => {
+                let Some(source) = sources.get_mut(&token) else { return };
+                if !self.is_full() && !self.quiet {
+                    let filter = Wanted { filter: &self.filter, nft: &self.nft, cause: Cause::Event };
+                    let wants = |item: &nft::Item<'_>| filter.wants(item);
+                    let who = (entry.author.as_ref(), *is_flush);
+                    self.printer.transaction(&source.place, &source.sets, commit, &wants, who);
+                    self.tally.lines += 1;
+                    self.left = self.left.map(|left| left - 1);
+                }
+                note_sets(&mut source.sets, commit.changes.iter());
+            }
+            Item::Nft(_, delta) => {
+                let Some(source) = sources.get_mut(&token) else { return };
+                if delta.change() != Change::Removed {
+                    note_sets(&mut source.sets, delta.item().into_iter());
+                }
+                if !self.is_full() && !self.quiet {
+                    let trigger = delta.trigger().and_then(|trigger| source.line_of(trigger.revision?));
+                    self.printer.nft_delta(&source.place, &source.sets, delta, trigger);
+                    self.tally.lines += 1;
+                    self.left = self.left.map(|left| left - 1);
+                }
+                note_sets(&mut source.sets, delta.item().into_iter());
             }
             Item::Doubt(_, doubt) if !self.quiet => {
                 let Some(source) = sources.get(&token) else { return };
@@ -392,6 +478,13 @@ impl Tail {
                 self.printer.state(&source.place, state.link_names(), peers, object, false);
             }
         }
+        self.printer.begin_state();
+        for item in state.nft().into_iter().flat_map(nft::State::items) {
+            let of = (item.family(), Some(item.table()));
+            if self.nft.contains(&item.kind()) && self.filter.keeps_nft_of(of, "list", None) {
+                self.printer.nft_item_state(&source.place, &source.sets, item);
+            }
+        }
     }
 
     /// Adds what a mirror did that is gone.
@@ -426,6 +519,46 @@ impl Tail {
         }
         text
     }
+}
+
+/// Which objects of nf_tables are asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) filter: &'a Filter,
+    pub(super) nft: &'a [Kind],
+    pub(super) cause: Cause,
+}
+
+impl Wanted<'_> {
+    /// Whether an object is, whatever became of it.
+    pub(super) fn wants_object(&self, item: &linx::nft::ItemRef<'_>) -> bool {
+        self.nft.contains(&item.kind()) && self.filter.keeps_nft_object((item.family(), Some(item.table())))
+    }
+
+    fn wants(&self, item: &nft::Item<'_>) -> bool {
+        let Some(object) = item.object().filter(|_| self.nft.contains(&item.kind())) else { return false };
+        let of = (object.family(), Some(object.table()));
+        self.filter.is_empty() || self.filter.keeps_nft_of(of, item.change().word(), Some(self.cause.word()))
+    }
+}
+
+fn note_sets<'a>(sets: &mut KnownSets<'_>, items: impl Iterator<Item = nft::Item<'a>>) {
+    for item in items {
+        if let Some(object) = item.object() {
+            note_set(sets, item.change(), &object);
+        }
+    }
+}
+
+/// Whether a commit leaves nothing behind.
+fn is_flush(source: &Source, commit: &Transaction) -> bool {
+    let mut tables = 0;
+    for item in commit.changes.iter() {
+        if item.change() != Change::Removed {
+            return false;
+        }
+        tables += usize::from(item.kind() == Kind::Table);
+    }
+    tables > 0 && source.state().nft().is_some_and(nft::State::is_empty)
 }
 
 fn sum(a: MirrorStats, b: MirrorStats) -> MirrorStats {

@@ -1,7 +1,7 @@
 //! What is told of a rule set: commits as transactions, all else as deltas.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use linx_wire::Kind;
@@ -12,6 +12,8 @@ use super::state::State;
 use crate::author::Author;
 use crate::key::Key;
 use crate::mirror::delta::{Cause, Change, Trigger};
+use crate::names::{Context, LinkNames, Names};
+use crate::text::{self, Line};
 
 /// What one commit of nf_tables really changed. Cheap to clone.
 ///
@@ -217,20 +219,35 @@ impl Delta {
     }
 }
 
-/// The object's key, what became of it, and why.
+impl Delta {
+    /// Why it is known, for people: `expired`, `implied: …`; `None` of what the kernel announced. Safe for a terminal.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self.trigger() {
+            Some(trigger) => Some(format!("{}: {}", self.cause().word(), trigger.what)),
+            None => (self.cause() != Cause::Event).then(|| self.cause().word().to_owned()),
+        }
+    }
+}
+
+/// The line of `linx watch`, without time and namespace; keys of elements as bytes, where the type of their set is not
+/// at hand.
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.change().sign())?;
-        if let Some(key) = self.key() {
-            write!(f, "{key}")?;
+        static NAMES: OnceLock<Names> = OnceLock::new();
+        let links = LinkNames::new();
+        let cx = Context::new(NAMES.get_or_init(Names::built_in), &links);
+        let mut line = Line::new();
+        match (self.before().filter(|_| self.change() == Change::Changed), self.object()) {
+            (Some(before), Some(object)) => text::write_nft_changed(&mut line, before, object, &cx),
+            (None, Some(object)) => text::write_nft(&mut line, object, &cx),
+            (_, None) => {}
         }
-        let fields = self.fields();
-        if !fields.is_empty() {
-            write!(f, "  {}", fields.join(", "))?;
-        }
-        match self.trigger() {
-            Some(trigger) => write!(f, "  {}: {}", self.cause().word(), trigger.what),
-            None => write!(f, "  {}", self.cause().word()),
+        let (kind, rest) = line.as_str().split_once(' ').unwrap_or((line.as_str(), ""));
+        write!(f, "{} {kind:<9}{rest}", self.change().sign())?;
+        match self.why() {
+            Some(why) => write!(f, "  [{why}]"),
+            None => Ok(()),
         }
     }
 }
