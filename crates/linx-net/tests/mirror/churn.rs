@@ -84,7 +84,7 @@ impl Replay {
 
 /// What differs once it is quiet. Some things happen by themselves (an address stops being tentative): what differs is
 /// looked at again, but nothing repairs it meanwhile.
-fn wrong(mirror: &Mirror, namespace: &Namespace) -> Vec<String> {
+fn differences_once_quiet(mirror: &Mirror, namespace: &Namespace) -> Vec<String> {
     let mut wrong = Vec::new();
     for _ in 0..10 {
         mirror.quiet(PATIENCE).unwrap();
@@ -132,13 +132,29 @@ fn history(
     if churn.dice().once_in(4) {
         namespace.sysctl("net.ipv4.nexthop_compat_mode", "0");
     }
-    let mirror = make(Mirror::builder(&namespace.netns()).audit(None)).start().unwrap();
+    let all =
+        Mirror::builder(&namespace.netns()).links().addresses().routes().neighbours().rules().nexthops();
+    #[cfg(feature = "nft")]
+    let all = {
+        namespace.nft(crate::rules::START);
+        all.nft()
+    };
+    let mirror = make(all.audit(None)).start().unwrap();
     let mut replay = Replay::new(&mirror);
     let mut before = 0;
     for _ in 0..steps.div_ceil(part) {
         churn.steps(part);
         tally.steps += part;
-        let wrong = wrong(&mirror, &namespace);
+        let mut wrong = Vec::new();
+        #[cfg(feature = "nft")]
+        {
+            let script = crate::rules::line(churn.dice());
+            let _ = namespace.try_exec("nft", &[&script]);
+            if !crate::rules::is_true(&mirror, &namespace) {
+                wrong.push(format!("the rule set after {script}"));
+            }
+        }
+        wrong.extend(differences_once_quiet(&mirror, &namespace));
         if !wrong.is_empty() {
             tally.wrong += wrong.len();
             println!("seed {seed}: {wrong:#?}\nafter:\n{}", churn.done[before..].join("\n"));
@@ -181,7 +197,9 @@ fn after_random_changes_of_everything_the_mirror_is_what_the_kernel_has() {
         let seed = first.wrapping_add(at);
         // Every second with a buffer that overflows.
         let tight = seed % 2 == 0;
-        history(seed, steps, 50, &mut tally, &|builder| if tight { builder.rcvbuf(4096) } else { builder });
+        history(seed, steps, if is_long() { 100 } else { 50 }, &mut tally, &|builder| {
+            if tight { builder.rcvbuf(4096) } else { builder }
+        });
         assert_eq!(tally.wrong, 0, "repeat with LINX_SEED={seed}");
     }
     println!("{tally:?}");

@@ -9,12 +9,12 @@ use linx_test::{Dice, Namespace, PATIENCE, is_root, skip_unless};
 
 use crate::{is_long, seed};
 
-const START: &str = "add table inet t0; add chain inet t0 c0; add chain inet t0 c1 { type filter hook input priority 0; }; \
+pub const START: &str = "add table inet t0; add chain inet t0 c0; add chain inet t0 c1 { type filter hook input priority 0; }; \
     add set inet t0 s0 { type ipv4_addr; }; add set inet t0 s1 { type ipv4_addr; flags timeout; }; \
     add map inet t0 m0 { type inet_service : verdict; }";
 
 /// One change; many are refused.
-fn line(dice: &mut Dice) -> String {
+pub fn line(dice: &mut Dice) -> String {
     let chain = dice.below(4);
     let address = format!("10.0.{}.{}", dice.below(3), dice.below(30));
     let table = dice.pick(&["inet t0", "inet t0", "ip t1"]);
@@ -36,7 +36,7 @@ fn line(dice: &mut Dice) -> String {
 }
 
 /// Whether the rule set is what a mirror that begins now finds.
-fn is_true(mirror: &Mirror, namespace: &Namespace) -> bool {
+pub fn is_true(mirror: &Mirror, namespace: &Namespace) -> bool {
     // An element may expire between the two.
     (0..20).any(|_| {
         mirror.quiet(PATIENCE).unwrap();
