@@ -1,6 +1,7 @@
 //! A namespace, a monitor of it, and a book that is fed by the monitor.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::UdpSocket;
 use std::time::{Instant, SystemTime};
 
 use linx::mirror::nft::{Book, Changes, Group, Options, State, Transaction};
@@ -88,6 +89,47 @@ impl Bed {
     /// Commits; whether the kernel took it.
     pub(crate) fn nft(&mut self, script: &str) -> bool {
         self.namespace.try_exec("nft", &["-f", &self.file(script)]).is_ok()
+    }
+
+    /// Commits, which must do; what was told, line by line. The state must be what a pull finds.
+    pub(crate) fn tells(&mut self, script: &str) -> Vec<Vec<String>> {
+        assert!(self.nft(script), "{script}");
+        let told = self.read().iter().map(lines).collect();
+        self.check();
+        told
+    }
+
+    /// The keys of what ended by now.
+    pub(crate) fn expire(&mut self) -> Vec<String> {
+        let before = self.book.state().clone();
+        let Some(group) = self.book.expire(Instant::now()) else { return Vec::new() };
+        assert_eq!(group.cause, Cause::Expired);
+        let told = Told { before, what: What::Group(group), after: self.book.state().fingerprint() };
+        let keys = lines(&told);
+        self.told.push(told);
+        keys
+    }
+
+    pub(crate) fn owner_gone(&mut self, portid: u32) -> Vec<Group> {
+        let mut before = self.book.state().clone();
+        let groups = self.book.owner_gone(portid);
+        for group in &groups {
+            let mut after = before.clone();
+            after.apply(&group.changes);
+            let told = Told { before, what: What::Group(group.clone()), after: after.fingerprint() };
+            self.told.push(told);
+            before = after;
+        }
+        groups
+    }
+
+    /// Sends a packet of UDP to the namespace itself.
+    pub(crate) fn packet(&self, bytes: usize) {
+        let send = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.send_to(&vec![0; bytes], "127.0.0.1:9").unwrap();
+        };
+        self.namespace.netns().run(send).unwrap();
     }
 
     fn file(&self, script: &str) -> String {

@@ -11,5 +11,7 @@
 )]
 
 mod bed;
+mod cost;
+mod made;
 mod random;
 mod rows;

@@ -71,7 +71,7 @@ fn line(dice: &mut Dice, bed: &Bed) -> String {
         6 => "ip saddr @s0 drop".to_owned(),
         7 => "tcp dport vmap @m0".to_owned(),
         8 => format!("counter name o{}", n(dice)),
-        9 => "jump { jump { counter; } }".to_owned(),
+        9 => "jump { tcp dport vmap { 1 : accept }; }".to_owned(),
         10 => format!("update @s3 {{ ip saddr timeout {}s }}", dice.below(50) + 30),
         _ => format!("counter comment \"{}\"", dice.below(1000)),
     };

@@ -6,13 +6,14 @@
 
 use linx_wire::attr::{Attr, Attrs, HEADER_LEN};
 use linx_wire::name::Name;
-use linx_wire::nft::{ElementFlags, ElementRef, NfGenMsg};
+use linx_wire::nft::{ElementFlags, ElementRef, NfGenMsg, TableFlags};
 
 use super::content::What;
 
 const FIXED: usize = size_of::<NfGenMsg>();
 
-/// `NFTA_TABLE_OWNER`
+/// `NFTA_TABLE_FLAGS`, `NFTA_TABLE_OWNER`
+const TABLE_FLAGS: u16 = 2;
 const TABLE_OWNER: u16 = 7;
 /// `NFTA_RULE_CHAIN`, `NFTA_RULE_EXPRESSIONS`
 const RULE_CHAIN: u16 = 2;
@@ -157,8 +158,15 @@ fn hook_with(what: What, hook: &[u8], devices: &[(u16, &[u8])]) -> Vec<u8> {
 pub(super) fn without_owner(message: &[u8]) -> Vec<u8> {
     let (header, attributes) = message.split_at_checked(FIXED).unwrap_or_default();
     let mut bytes = header.to_vec();
-    for attr in Attrs::new(attributes).map_while(Result::ok).filter(|attr| attr.number() != TABLE_OWNER) {
-        put(&mut bytes, attr.raw_type, attr.payload);
+    for attr in Attrs::new(attributes).map_while(Result::ok) {
+        match (attr.number(), attr.payload.first_chunk()) {
+            (TABLE_OWNER, _) => {}
+            (TABLE_FLAGS, Some(flags)) => {
+                let flags = TableFlags::from_bits_retain(u32::from_be_bytes(*flags)) - TableFlags::OWNER;
+                put(&mut bytes, attr.raw_type, &flags.bits().to_be_bytes());
+            }
+            _ => put(&mut bytes, attr.raw_type, attr.payload),
+        }
     }
     bytes
 }
