@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use linx_wire::Kind;
-use linx_wire::nft::{ItemRef, TableView};
+use linx_wire::nft::ItemRef;
 
 use super::core::Core;
 use super::delta::{Cause, Notice};
@@ -53,31 +53,10 @@ impl Core {
         groups.into_iter().for_each(|group| self.tell_group(Some(group), time));
     }
 
-    /// All was pulled again; `is_partial`: without elements.
-    pub(super) fn replace_rules(
-        &mut self,
-        ruleset: &Ruleset,
-        cause: Cause,
-        is_partial: bool,
-        time: SystemTime,
-        now: Instant,
-    ) {
-        let Some(book) = &mut self.book else { return };
-        if !is_partial {
-            let group = book.replace(ruleset, cause, now);
-            return self.tell_group(group, time);
-        }
-        let name = |table: linx_wire::nft::TableRef<'_>| {
-            Some((Family::of_number(table.family())?, Box::<[u8]>::from(table.name().as_bytes())))
-        };
-        let mut tables: Vec<_> = ruleset.tables().chain(book.state().tables()).filter_map(name).collect();
-        tables.sort_unstable_by_key(|(family, name)| (family.number(), name.clone()));
-        tables.dedup();
-        for (family, table) in tables {
-            let group =
-                self.book.as_mut().and_then(|book| book.replace_rules(family, &table, ruleset, cause, now));
-            self.tell_group(group, time);
-        }
+    /// All was pulled again.
+    pub(super) fn replace_rules(&mut self, ruleset: &Ruleset, cause: Cause, time: SystemTime, now: Instant) {
+        let group = self.book.as_mut().and_then(|book| book.replace(ruleset, cause, now));
+        self.tell_group(group, time);
     }
 
     /// The rules of a table were pulled again for their order.
@@ -92,10 +71,6 @@ impl Core {
         let group =
             self.book.as_mut().and_then(|book| book.replace_rules(family, table, ruleset, Cause::Event, now));
         self.tell_group(group, time);
-    }
-
-    pub(super) fn has_large_sets(&self, size: usize) -> bool {
-        self.book.as_ref().is_some_and(|book| book.state().sets().any(|set| set.len() > size))
     }
 
     fn tell_group(&mut self, group: Option<Group>, time: SystemTime) {

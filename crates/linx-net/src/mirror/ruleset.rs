@@ -190,19 +190,21 @@ impl Rules {
 
     /// What is mirrored, of one generation; `None`: nothing is to be compared.
     fn read(&self, handle: &Handle, core: &WithCore<'_>, cause: Cause) -> Result<Option<Ruleset>> {
-        let mut has_large = false;
-        core(&mut |core| {
-            let sets = core.book.iter().flat_map(|book| book.state().sets());
-            has_large = sets.into_iter().any(|set| set.len() > LARGE_SET);
-        });
+        let mut state = None;
+        core(&mut |core| state = core.book.as_ref().map(|book| book.state().clone()));
+        let state = state.unwrap_or_default();
         let mut pull = nft::pull(handle).retries(RETRIES);
         if let Some((family, name)) = &self.options.table {
             pull = pull.table(*family, name);
         }
-        // Large sets are compared on request alone, and a request is a new mirror.
-        if self.options.without_elements || has_large && cause == Cause::Audit {
-            pull = pull.without_elements();
-        }
+        pull = match cause {
+            _ if self.options.without_elements => pull.without_elements(),
+            // Large sets are compared on request alone, and a request is a new mirror.
+            Cause::Audit => {
+                pull.elements_of(move |set| state.size_of(set).is_none_or(|size| size <= LARGE_SET))
+            }
+            _ => pull.elements_of(move |set| state.is_suspect(set, false)),
+        };
         match pull.ruleset() {
             Ok(ruleset) => Ok(Some(ruleset)),
             // The one table that is mirrored is not there.
@@ -242,9 +244,7 @@ impl Rules {
             }
             let now = Instant::now();
             core.expire(SystemTime::now(), now);
-            let is_partial =
-                cause == Cause::Audit && core.has_large_sets(LARGE_SET) && !self.options.without_elements;
-            core.replace_rules(ruleset, cause, is_partial, SystemTime::now(), now);
+            core.replace_rules(ruleset, cause, SystemTime::now(), now);
         });
         outcome
     }

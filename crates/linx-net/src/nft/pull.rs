@@ -11,17 +11,19 @@
 //! - Reads are as large as the kernel's parts get, from the socket's first on: else it leaves out what does not fit, and
 //!   says nothing (KERNEL.md 3.2).
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use linx_sys::Protocol;
 use linx_wire::emit::Request;
 use linx_wire::nft::{
-    Batch, Chain, ChainView, Elements, Flowtable, SetView, StatefulObject, TableRef, request,
+    Batch, Chain, ChainView, Elements, Flowtable, SetRef, SetView, StatefulObject, TableRef, request,
 };
 use linx_wire::{Decode, Kind};
 
 use super::Family;
-use super::ruleset::{Bag, Ruleset};
+use super::ruleset::{Bag, Ruleset, set_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::monitor::{Control, nft::next_generation};
@@ -43,6 +45,7 @@ pub fn pull(handle: &Handle) -> Pull {
         family: linx_wire::nft::family::UNSPEC,
         table: None,
         kinds: KINDS.into(),
+        wanted: None,
         control: None,
         retries: RETRIES,
     }
@@ -66,8 +69,19 @@ pub struct Pull {
     family: u8,
     table: Option<Box<[u8]>>,
     kinds: Vec<Kind>,
+    /// Sets whose elements are to be read; `None` is all.
+    wanted: Option<Wanted>,
     control: Option<Control>,
     retries: u32,
+}
+
+#[derive(Clone)]
+struct Wanted(Arc<dyn Fn(&SetRef<'_>) -> bool + Send + Sync>);
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wanted")
+    }
 }
 
 /// Why one reading did not do.
@@ -103,6 +117,21 @@ impl Pull {
     pub fn without_elements(mut self) -> Self {
         self.kinds.retain(|kind| *kind != Kind::Elements);
         self
+    }
+
+    /// The elements of those sets and maps alone that are wanted: each is asked for when it was read itself, in every
+    /// attempt. [`Ruleset::has_elements_of`] tells which were read.
+    ///
+    /// ```no_run
+    /// use linx::nft::{self, SetView};
+    /// use linx::Handle;
+    ///
+    /// let small = |set: &nft::SetRef<'_>| set.attributes().count().is_some_and(|count| count < 1000);
+    /// let rules = nft::pull(&Handle::host()?).elements_of(small).ruleset()?;
+    /// # Ok::<(), linx::Error>(())
+    /// ```
+    pub fn elements_of(self, wanted: impl Fn(&SetRef<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self { wanted: Some(Wanted(Arc::new(wanted))), ..self }
     }
 
     /// How often it is read again when it changes meanwhile (30 times unless told, which takes up to two seconds of
@@ -233,7 +262,12 @@ impl Pull {
             self.bag(request::sets(family, table), generation, &mut all.sets)?;
         }
         if self.wants(Kind::Elements) {
+            all.reads_elements = true;
             for set in all.sets.iter() {
+                if self.wanted.as_ref().is_some_and(|wanted| !wanted.0(&set)) {
+                    all.unread.insert(set_key(&set));
+                    continue;
+                }
                 let (table, name) = (set.table().as_bytes(), set.name().as_bytes());
                 let request = request::elements(set.family(), table, name);
                 self.bag::<Elements>(request, generation, &mut all.elements)?;

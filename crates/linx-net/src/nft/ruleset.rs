@@ -1,5 +1,6 @@
 //! A rule set as of one generation.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,7 +8,7 @@ use linx_wire::Decode;
 use linx_wire::header::Messages;
 use linx_wire::nft::{
     Chain, ChainRef, ElementRef, Elements, ElementsRef, EntityRef, Flowtable, FlowtableRef, Rule, RuleRef,
-    Set, SetRef, StatefulObject, StatefulObjectRef, Table, TableRef,
+    Set, SetRef, SetView, StatefulObject, StatefulObjectRef, Table, TableRef,
 };
 
 /// The messages of one kind that a dump consisted of. All of them were decoded when they came.
@@ -46,6 +47,13 @@ impl<T: Decode> Bag<T> {
     }
 }
 
+/// Family, table and name of a set.
+pub(super) type SetKey = (u8, Box<[u8]>, Box<[u8]>);
+
+pub(super) fn set_key(set: &SetRef<'_>) -> SetKey {
+    (set.family(), set.table().as_bytes().into(), set.name().as_bytes().into())
+}
+
 /// What [`pull`](super::pull) read: the objects of nf_tables, all of one generation.
 ///
 /// They are kept as the kernel sent them, and decoded again when they are looked at: a set of a million elements takes
@@ -54,6 +62,10 @@ impl<T: Decode> Bag<T> {
 pub struct Ruleset {
     pub(super) generation: u32,
     pub(super) netns: u64,
+    /// Elements were asked for.
+    pub(super) reads_elements: bool,
+    /// But for those of these sets.
+    pub(super) unread: HashSet<SetKey>,
     pub(super) tables: Bag<Table>,
     pub(super) chains: Bag<Chain>,
     pub(super) rules: Bag<Rule>,
@@ -67,6 +79,12 @@ impl Ruleset {
     /// Of a generation in which nothing is there that was asked for.
     pub(crate) fn empty(generation: u32, netns: u64) -> Self {
         Self { generation, netns, ..Self::default() }
+    }
+
+    /// Whether the elements of a set were read, if it has any.
+    #[must_use]
+    pub fn has_elements_of(&self, set: &SetRef<'_>) -> bool {
+        self.reads_elements && (self.unread.is_empty() || !self.unread.contains(&set_key(set)))
     }
 
     /// The generation that all of it is of.

@@ -66,7 +66,7 @@ pub(crate) struct Maker {
 impl Maker {
     pub(crate) fn new() -> Self {
         let mut assembler = Assembler::new(LIMIT, None);
-        assembler.placed(None, &mut Out::default());
+        assembler.placed(Some(1), &mut Out::default());
         Self { assembler, generation: 1 }
     }
 

@@ -263,6 +263,20 @@ impl Changes {
         }
     }
 
+    /// Makes room for so many.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.entries.reserve(count);
+    }
+
+    /// Each change of an element by itself: number of its place, its own number, its place, and the record.
+    pub(super) fn elements(&self) -> impl Iterator<Item = (u32, usize, &Arc<Place>, &[u8])> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter(|(_, entry)| entry.kind == Of::One(What::Element)).filter_map(|(number, entry)| {
+            let (_, before, after) = self.read(entry);
+            Some((entry.place, number, self.places.get(entry.place as usize)?, after.or(before)?))
+        })
+    }
+
     /// Gives back what is not needed.
     pub(super) fn settle(&mut self) {
         self.entries.retain(|entry| entry.kind != Of::Nothing);

@@ -197,9 +197,14 @@ pub(super) struct Hashes(RandomState);
 
 impl Hashes {
     pub(super) fn of(&self, element: &ElementRef<'_>) -> u32 {
-        let flags = element.flags() & (ElementFlags::INTERVAL_END | ElementFlags::CATCHALL);
         // The upper half is as good as the lower.
-        self.0.hash_one((element.key(), element.key_end(), flags.bits())) as u32
+        self.long(element) as u32
+    }
+
+    /// One that no two elements have in common, or hardly ever; its lower half is [`of`](Self::of).
+    pub(super) fn long(&self, element: &ElementRef<'_>) -> u64 {
+        let flags = element.flags() & (ElementFlags::INTERVAL_END | ElementFlags::CATCHALL);
+        self.0.hash_one((element.key(), element.key_end(), flags.bits()))
     }
 }
 

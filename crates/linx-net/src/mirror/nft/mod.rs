@@ -48,7 +48,7 @@ mod state;
 mod transaction;
 mod work;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ use linx_wire::route::Operation;
 use self::commit::Course;
 use self::content::{Deadline, What, table_key};
 use self::expiry::Deadlines;
-use self::replace::{Fresh, Scope, SetKey};
+use self::replace::{Fresh, Scope};
 use self::work::Work;
 use super::delta::{Cause, Trigger};
 use crate::nft::{self, Family, Ruleset};
@@ -128,7 +128,8 @@ impl Book {
         self.state.since.get_or_insert(now);
         let key = self.options.key();
         let mut work = Work::new(&mut self.state, &mut self.deadlines, false).mute();
-        work.replace(&Fresh::new(ruleset), Scope { table: key.as_deref(), sets: None }, now);
+        let elements = (!self.options.without_elements).then_some(ruleset);
+        work.replace(&Fresh::new(ruleset), Scope { table: key.as_deref(), ruleset: elements }, now);
         self.state.generation = Some(ruleset.generation());
         self.deadlines.renew(&self.state);
     }
@@ -140,6 +141,7 @@ impl Book {
             return None;
         }
         let mut work = Work::new(&mut self.state, &mut self.deadlines, self.options.volatile);
+        work.changes.reserve(commit.changes.len());
         for change in commit.changes.iter().filter(|change| self.options.wants(&change.entity)) {
             work.announced(&change, &mut self.course, now);
             if std::mem::take(&mut work.is_doubtful) {
@@ -181,9 +183,10 @@ impl Book {
         Some(Group { process: Some(Arc::clone(&event.process)), ..group })
     }
 
-    /// All of it was read again: what differs. Call [`expire`](Self::expire) before.
+    /// All of it was read again: what differs. Elements that were not read ([`Ruleset::has_elements_of`]) stay as they
+    /// are. Call [`expire`](Self::expire) before.
     pub fn replace(&mut self, ruleset: &Ruleset, cause: Cause, now: Instant) -> Option<Group> {
-        let group = self.replace_with(ruleset, None, None, cause, now);
+        let group = self.replace_with(ruleset, None, true, cause, now);
         self.state.generation = Some(ruleset.generation());
         group
     }
@@ -210,7 +213,7 @@ impl Book {
         now: Instant,
     ) -> Option<Group> {
         let table = table_key(family.number(), table);
-        self.replace_with(ruleset, Some(table), Some(&HashSet::new()), cause, now)
+        self.replace_with(ruleset, Some(table), false, cause, now)
     }
 
     /// One table was read again, or is gone. The state's generation stays as it is.
@@ -222,20 +225,19 @@ impl Book {
         cause: Cause,
         now: Instant,
     ) -> Option<Group> {
-        self.replace_with(ruleset, Some(table_key(family.number(), table)), None, cause, now)
+        self.replace_with(ruleset, Some(table_key(family.number(), table)), true, cause, now)
     }
 
     fn replace_with(
         &mut self,
         ruleset: &Ruleset,
         table: Option<Vec<u8>>,
-        sets: Option<&HashSet<SetKey>>,
+        has_elements: bool,
         cause: Cause,
         now: Instant,
     ) -> Option<Group> {
         let table = table.or_else(|| self.options.key());
-        let none = HashSet::new();
-        let sets = if self.options.without_elements { Some(&none) } else { sets };
+        let elements = (has_elements && !self.options.without_elements).then_some(ruleset);
         match &table {
             Some(table) => _ = self.doubtful.remove(table),
             None => self.doubtful.clear(),
@@ -243,7 +245,7 @@ impl Book {
         self.course = Course::default();
         let work = Work::new(&mut self.state, &mut self.deadlines, self.options.volatile);
         let mut work = work.without_refreshing();
-        work.replace(&Fresh::new(ruleset), Scope { table: table.as_deref(), sets }, now);
+        work.replace(&Fresh::new(ruleset), Scope { table: table.as_deref(), ruleset: elements }, now);
         let mut changes = work.changes;
         changes.settle();
         self.deadlines.tidy(&self.state);

@@ -61,22 +61,13 @@ impl<'r> Fresh<'r> {
     }
 }
 
-/// A set: what identifies its table, and its name.
-pub(super) type SetKey = (Vec<u8>, Vec<u8>);
-
 /// What was read.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'s> {
     /// This table alone.
     pub(super) table: Option<&'s [u8]>,
-    /// Elements of these sets; `None` is of all.
-    pub(super) sets: Option<&'s HashSet<SetKey>>,
-}
-
-impl Scope<'_> {
-    fn has_elements(self, table: &[u8], set: &[u8]) -> bool {
-        self.sets.is_none_or(|sets| sets.contains(&(table.to_vec(), set.to_vec())))
-    }
+    /// Whose elements may be in it.
+    pub(super) ruleset: Option<&'s Ruleset>,
 }
 
 impl Work<'_> {
@@ -118,7 +109,7 @@ impl Work<'_> {
         for set in &fresh.sets {
             self.put(What::Set, key, set.as_bytes());
             let name = set.name().as_bytes();
-            if scope.has_elements(key, name) {
+            if scope.ruleset.is_some_and(|ruleset| ruleset.has_elements_of(set)) {
                 let elements = fresh.elements.get(name).map(Vec::as_slice).unwrap_or_default();
                 self.set_elements(key, set, elements, now);
             }

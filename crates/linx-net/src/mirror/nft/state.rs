@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linx_wire::nft::{
-    Chain, ChainRef, ChainView, Element, ElementRef, ElementView, Flowtable, FlowtableRef, ItemRef, Rule,
-    RuleRef, SetRef, StatefulObject, StatefulObjectRef, Table as TableObject, TableRef, TableView,
+    Chain, ChainRef, ChainView, Element, ElementFlags, ElementRef, ElementView, Flowtable, FlowtableRef,
+    ItemRef, Rule, RuleRef, SetFlags, SetRef, SetView, StatefulObject, StatefulObjectRef,
+    Table as TableObject, TableRef, TableView,
 };
 
 use super::changes::{Changes, Spot, Step};
@@ -257,6 +258,37 @@ impl State {
         changes.steps().rev().for_each(|step| self.step(step.back()));
     }
 
+    /// How many elements the set of this name has here.
+    pub(crate) fn size_of(&self, set: &SetRef<'_>) -> Option<usize> {
+        let table = table_key(set.family(), set.table().as_bytes());
+        Some(self.content(&table)?.set(set.name().as_bytes())?.elements.len())
+    }
+
+    /// Whether a set, as it was read now, may have other elements than here, after messages were lost.
+    ///
+    /// Provable is little: elements have no handles, and one may have taken the place of another. What shows is another
+    /// set of this name (its handle), and another number of elements (kernel 6.16). What cannot be is a change of an
+    /// anonymous set, which a rule holds from the commit on that made it. All else depends on whether it
+    /// `is_untouched`: known not to be of a table that a lost message was about.
+    pub(crate) fn is_suspect(&self, set: &SetRef<'_>, is_untouched: bool) -> bool {
+        let table = table_key(set.family(), set.table().as_bytes());
+        let known = self.content(&table).and_then(|table| table.set(set.name().as_bytes()));
+        let Some((known, old)) = known.and_then(|known| Some((known, SetRef::decode(&known.bytes).ok()?)))
+        else {
+            return true;
+        };
+        if set.handle().is_none() || old.handle() != set.handle() {
+            return true;
+        }
+        if set.flags().contains(SetFlags::ANONYMOUS) && !set.flags().contains(SetFlags::EVAL) {
+            return false;
+        }
+        let count = set.attributes().count().and_then(|count| usize::try_from(count).ok());
+        // Those that ended are counted until the kernel clears up.
+        let is_other = !known.place.is_timed && count.is_some_and(|count| count != counted(known));
+        is_other || !is_untouched
+    }
+
     /// The moment of a deadline.
     pub(super) fn moment(&self, deadline: Deadline) -> Option<Instant> {
         self.since?.checked_add(Duration::from_millis(deadline.0))
@@ -463,6 +495,12 @@ impl<'a> Members<'a> {
         let (_, record) = find(&self.set.elements, &self.set.place, hash, &element.as_ref())?;
         self.set.place.element(record.bytes)
     }
+}
+
+/// How many elements the kernel counts: neither those that stand for all others, nor the ends of intervals.
+fn counted(known: &InSet) -> usize {
+    const UNCOUNTED: ElementFlags = ElementFlags::INTERVAL_END.union(ElementFlags::CATCHALL);
+    elements(known).filter(|element| !element.flags().intersects(UNCOUNTED)).count()
 }
 
 fn empty_set() -> SetRef<'static> {

@@ -27,12 +27,39 @@ pub(super) struct Waiting {
     pub(super) bytes: Bytes,
 }
 
+/// Of each element that changed, by its set's number and its long hash, the number of the change. Made when an element
+/// may have changed twice.
+#[derive(Default)]
+struct Merged {
+    map: Option<HashMap<(u32, u64), usize>>,
+    has_added: bool,
+    has_removed: bool,
+}
+
+impl Merged {
+    /// Whether an element that was there, or was not, may have changed before.
+    fn is_needed(&self, was: bool) -> bool {
+        self.has_added && was || self.has_removed
+    }
+
+    fn map(
+        &mut self,
+        changes: &Changes,
+        hash: impl Fn(&ElementRef<'_>) -> u64,
+    ) -> &mut HashMap<(u32, u64), usize> {
+        self.map.get_or_insert_with(|| {
+            let each = changes.elements();
+            each.filter_map(|(number, place, of, record)| Some(((number, hash(&of.element(record)?)), place)))
+                .collect()
+        })
+    }
+}
+
 pub(super) struct Work<'b> {
     pub(super) state: &'b mut State,
     pub(super) deadlines: &'b mut Deadlines,
     pub(super) changes: Changes,
-    /// Of each element that changed, by its set's number and its hash, the number of the change.
-    merged: HashMap<u64, usize>,
+    merged: Merged,
     /// Nobody wants to know what changes.
     is_mute: bool,
     /// What is volatile is kept as it was told last; when all is read again, what is shared stays shared instead.
@@ -49,7 +76,7 @@ impl<'b> Work<'b> {
             state,
             deadlines,
             changes: Changes::new(sees_volatile),
-            merged: HashMap::new(),
+            merged: Merged::default(),
             is_mute: false,
             refreshes: true,
             is_doubtful: false,
@@ -271,7 +298,8 @@ impl<'b> Work<'b> {
         element: &ElementRef<'_>,
         deadline: Option<Deadline>,
     ) {
-        let hash = self.state.hashes.of(element);
+        let long = self.state.hashes.long(element);
+        let hash = long as u32;
         let compare = self.compare();
         let set = self.state.content_mut(&place.table).and_then(|table| table.set_mut(&place.set));
         let Some(set) = set else { return };
@@ -295,7 +323,7 @@ impl<'b> Work<'b> {
         }
         let (old, _) = if exists { place.split(&self.before) } else { (None, &[][..]) };
         self.deadlines.note(deadline, old, place, hash);
-        self.told(place, hash, exists, true);
+        self.told(place, long, exists, true);
     }
 
     /// The same, but nobody is told.
@@ -312,7 +340,8 @@ impl<'b> Work<'b> {
 
     /// Removes an element.
     pub(super) fn remove_element(&mut self, place: &Arc<Place>, element: &ElementRef<'_>) {
-        let hash = self.state.hashes.of(element);
+        let long = self.state.hashes.long(element);
+        let hash = long as u32;
         let set = self.state.content(&place.table).and_then(|table| table.set(&place.set));
         let Some((nth, record)) = set.and_then(|set| find(&set.elements, place, hash, element)) else {
             return;
@@ -323,21 +352,25 @@ impl<'b> Work<'b> {
         if let Some(set) = set {
             set.elements.remove(hash, nth);
         }
-        self.told(place, hash, true, false);
+        self.told(place, long, true, false);
     }
 
     /// Writes down that the element with this hash is `self.record` now where it `is` there, and was `self.before`
     /// where it `was`. With a change of it before, it becomes one.
-    fn told(&mut self, place: &Arc<Place>, hash: u32, was: bool, is: bool) {
+    fn told(&mut self, place: &Arc<Place>, hash: u64, was: bool, is: bool) {
         if self.is_mute {
             return;
         }
         let number = self.changes.place(place);
-        let key = u64::from(number) << 32 | u64::from(hash);
         let mut before = was.then_some(&*self.before);
         let after = is.then_some(&*self.record);
         let owned;
-        if let Some(earlier) = self.merged.get(&key).copied() {
+        let earlier = self.merged.is_needed(was).then(|| {
+            let hashes = &self.state.hashes;
+            let map = self.merged.map(&self.changes, |element| hashes.long(element));
+            map.get(&(number, hash)).copied()
+        });
+        if let Some(earlier) = earlier.flatten() {
             let known = self.changes.after(earlier).or_else(|| self.changes.before(earlier));
             let current = after.or(before);
             let both =
@@ -350,13 +383,19 @@ impl<'b> Work<'b> {
                     place.is_same(before, after, self.changes.compare()) == (true, true)
                 });
                 if is_back || before.is_none() && after.is_none() {
-                    self.merged.remove(&key);
+                    if let Some(map) = &mut self.merged.map {
+                        map.remove(&(number, hash));
+                    }
                     return;
                 }
             }
         }
         let change = self.changes.push(number, What::Element, Spot::default(), before, after);
-        self.merged.insert(key, change);
+        self.merged.has_added |= after.is_some();
+        self.merged.has_removed |= after.is_none();
+        if let Some(map) = &mut self.merged.map {
+            map.insert((number, hash), change);
+        }
     }
 
     /// Puts a rule that is there behind another, 0 is none, or as it is now.
