@@ -545,9 +545,10 @@ impl Driver {
 
     /// Asks the kernel for what a reading is to read.
     fn dump(&mut self, reading: &mut Reading) -> Result<()> {
-        if reading.task.needs_fence() {
-            // It takes the lock under which the kernel carries out what it announced before (see `implied.rs`).
-            match self.handle.link_by_index(1) {
+        for link in reading.task.fences() {
+            // It takes the lock under which the kernel carries out what it announced before (see `implied.rs`), also when
+            // there is no such link any more.
+            match self.handle.link_by_index(link) {
                 Err(error) if error.kind == ErrorKind::NamespaceGone => return Err(error),
                 _ => {}
             }

@@ -25,8 +25,8 @@ use linx_wire::Kind;
 use linx_wire::addr::{LinkAddr, family};
 use linx_wire::name::Name;
 use linx_wire::route::{
-    AddressView, LinkFlags, LinkRef, LinkView, NeighbourView, NextHopView, ObjectRef, RouteView, RuleAction,
-    RuleView,
+    AddressView, LinkFlags, LinkRef, LinkView, NeighbourView, NextHopView, ObjectRef, OperState, RouteView,
+    RuleAction, RuleView,
 };
 
 use super::identity;
@@ -114,6 +114,16 @@ impl Fact {
 
     fn is_up(&self) -> bool {
         self.flags.contains(LinkFlags::UP)
+    }
+
+    /// The kernel shows a carrier at once, and carries out what follows from it when its link watch runs, up to a second
+    /// later, or with the next change of the link. Until then its operational state is the old one.
+    fn is_settled(&self) -> bool {
+        match OperState::from(self.operstate) {
+            OperState::Unknown => true,
+            OperState::Up => self.has_carrier() && self.is_up(),
+            _ => !(self.has_carrier() && self.is_up()),
+        }
     }
 
     fn has_carrier(&self) -> bool {
@@ -216,7 +226,7 @@ pub(super) fn of_link(index: u32, before: Option<&Fact>, after: Option<&Fact>) -
             format!("{} removed", name(old))
         }
         (Some(old), Some(new)) => {
-            if (old.flags, old.operstate) != (new.flags, new.operstate) {
+            if (old.flags, old.operstate) != (new.flags, new.operstate) || !old.is_settled() {
                 routes(&mut scopes);
                 if new.is_up() {
                     scopes.push(Scope::all(Kind::Address).family(family::INET6).index(index));

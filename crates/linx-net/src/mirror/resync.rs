@@ -43,6 +43,10 @@ const GAP: Duration = Duration::from_millis(2);
 const MOST_BY_LINK: usize = 8;
 /// Reasons that a reading remembers.
 const MOST_REASONS: usize = 64;
+/// Every namespace has this link.
+const LOOPBACK: u32 = 1;
+/// Links that are asked for before a reading.
+const MOST_FENCES: usize = 16;
 /// Attempts after which what nothing accounts for is taken for a difference that the audit should have found.
 const UNEXPLAINED_ATTEMPTS: u32 = 3;
 /// Attempts after which the first state is taken as it is; what is uncertain is read again later.
@@ -68,9 +72,18 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Whether something that was announced may not have been carried out yet.
-    pub(super) fn needs_fence(&self) -> bool {
-        self.reasons.iter().any(|reason| reason.cause == Cause::Implied)
+    /// The links at which to wait for what was announced to be carried out; none where nothing has to be waited for. To ask
+    /// for a link also runs its link watch (`linkwatch_sync_dev`), which is late otherwise.
+    pub(super) fn fences(&self) -> Vec<u32> {
+        let implied = self.reasons.iter().filter(|reason| reason.cause == Cause::Implied);
+        let link = |reason: &Reason| match reason.reach {
+            Reach::Link(index) | Reach::Address(index, _) => index,
+            _ => LOOPBACK,
+        };
+        let mut links: Vec<u32> = implied.map(link).take(MOST_FENCES).collect();
+        links.sort_unstable();
+        links.dedup();
+        links
     }
 
     fn is_only(&self, cause: Cause) -> bool {

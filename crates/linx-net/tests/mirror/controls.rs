@@ -50,10 +50,13 @@ fn without_reading_the_queue_first_a_resync_leaves_ghosts() {
                 driver.advance(std::time::Instant::now()).unwrap();
             }
             storm.cycles(500, 3);
-            for _ in 0..50 {
+            driver.advance(std::time::Instant::now()).unwrap();
+            linx_test::until("certainty", || {
                 driver.advance(std::time::Instant::now()).unwrap();
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
+                mirror.is_certain()
+            });
+            // What is left in the queue.
+            driver.advance(std::time::Instant::now()).unwrap();
             let routes = mirror.snapshot().routes().len();
             let there = linx::Handle::new(&namespace.netns()).unwrap().routes().all().unwrap();
             let there =
