@@ -6,7 +6,7 @@ use std::path::Path;
 use linx::Netns;
 use linx::json::NetnsTag;
 use linx::namespaces::{self, Namespace};
-use linx_sys::{Capabilities, Capability, NetnsOrigin};
+use linx_sys::{Capabilities, Capability, ErrorKind, NetnsOrigin};
 use linx_wire::name::Name;
 
 use crate::args::Global;
@@ -44,7 +44,8 @@ impl Place {
         let Some(cookie) = namespace.cookie else { return Ok(None) };
         let netns = match namespace.netns() {
             Ok(netns) => netns,
-            Err(error) if error.is_gone() => return Ok(None),
+            // Its name is a plain file between the end of its mount and its own.
+            Err(error) if error.is_gone() || error.kind() == ErrorKind::NotANamespace => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let path = namespace.path.as_deref();
@@ -167,4 +168,25 @@ pub(crate) fn no_link<'a>(
     };
     let failure = Failure::system(format!("no link {} in {whereabouts}", word.shown()));
     failure.suggest(&Name::new(&word.0).to_string(), names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linx_test::{Namespace as Made, is_root, run, skip_unless};
+
+    /// `ip netns del` unmounts first and removes the file then.
+    #[test]
+    fn a_name_that_is_unmounted_since_it_was_found_is_no_error() {
+        skip_unless!(is_root(), "not root");
+        let mut made = Made::new("cli-unmounted");
+        let found = namespaces::discover().unwrap();
+        let is_it = |namespace: &&Namespace| &*namespace.name == made.name();
+        let namespace = found.namespaces.iter().find(is_it).expect("it was made");
+        assert!(Place::found(namespace).unwrap().is_some());
+        run("umount", &[&format!("/run/netns/{}", made.name())]);
+        assert!(Place::found(namespace).unwrap().is_none());
+        made.delete();
+        assert!(Place::found(namespace).unwrap().is_none());
+    }
 }

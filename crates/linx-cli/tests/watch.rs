@@ -185,6 +185,36 @@ fn many_of_one_cause_are_one_line() {
     assert_eq!(more, "…  183 more: 183 routes (--fold 0)");
 }
 
+/// More at once than a mirror holds change by change.
+#[test]
+fn what_is_too_much_at_once_is_told_as_what_it_comes_to() {
+    skip_unless!(is_root(), "not root");
+    let namespace = namespace("watch-lag");
+    let routes: String = (0..40_000)
+        .map(|n| format!("route add 10.{}.{}.{}/32 via 10.1.1.1\n", 128 + (n >> 16), n >> 8 & 255, n & 255))
+        .collect();
+    namespace.batch(&routes);
+    let mut json = watch(&namespace, "--no-state route");
+    let mut people = human(&namespace, "route");
+    namespace.ip("link set ve0 down");
+    let mut gone = std::collections::BTreeSet::new();
+    while gone.len() < 40_003 {
+        let line = json.json();
+        if line["op"] == "removed" && line["route"]["table"] == "main" {
+            assert!(gone.insert(line["key"].to_string()), "{line}");
+        }
+    }
+    namespace.ip("link set ve0 up");
+    json.find_json(|line| line["op"] == "added" && line["route"]["dst"] == "10.1.1.0/24");
+    let line = people.find(|line| line.contains("40,003 routes"));
+    let why = line.split_once("40,003 routes  ").unwrap().1;
+    assert!(
+        why == "[resync]  (--fold 0 shows each)" || why == "[implied: ve0 down]  (--fold 0 shows each)",
+        "{line}"
+    );
+    people.find(|line| line.contains("+ route    10.1.1.0/24 dev ve0"));
+}
+
 #[test]
 fn what_says_nothing_is_hidden_from_people_unless_they_ask() {
     skip_unless!(is_root(), "not root");

@@ -157,11 +157,12 @@ impl<S: Followed> Follow<S> {
         Ok(self.poll.wait(patience)?.to_vec())
     }
 
-    /// The first moment at which somebody wants a turn, of those given and of all that is followed.
-    pub(super) fn first<const N: usize>(&self, moments: [Option<Instant>; N]) -> Option<Instant> {
+    /// How long to wait for something to happen: up to the first of these moments, or of those of all that is followed.
+    pub(super) fn patience<const N: usize>(&self, moments: [Option<Instant>; N]) -> Option<Duration> {
         let own = self.watcher.as_ref().map(Watcher::deadline);
         let sources = self.sources.values().map(Followed::deadline);
-        moments.into_iter().chain([own]).chain(sources).flatten().min()
+        let first = moments.into_iter().chain([own]).chain(sources).flatten().min();
+        first.map(|moment| moment.saturating_duration_since(Instant::now()))
     }
 
     /// Those that want their turn though nothing shows.
@@ -221,9 +222,18 @@ impl<S: Followed> Follow<S> {
         Ok(())
     }
 
-    /// That nothing is left to follow, and the name of the one that went last.
-    pub(super) fn nothing_left(&self) -> Option<&str> {
-        self.last_gone.as_deref().filter(|_| self.sources.is_empty() && self.watcher.is_none())
+    /// Why to end now, if there is a reason: enough was printed, nothing is left to follow, nobody reads, the time is over.
+    pub(super) fn end(&self, is_full: bool, is_closed: bool, until: Option<Instant>) -> Option<End> {
+        if is_full {
+            return Some(End::Counted);
+        }
+        if let (Some(name), true, None) = (&self.last_gone, self.sources.is_empty(), &self.watcher) {
+            return Some(End::NothingLeft(name.clone()));
+        }
+        if is_closed {
+            return Some(End::Closed);
+        }
+        until.filter(|until| *until <= Instant::now()).map(|_| End::TimeOut)
     }
 
     /// Namespaces that came or went, each with its token if it is followed.

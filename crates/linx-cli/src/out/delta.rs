@@ -31,6 +31,21 @@ pub(crate) struct Aside<'a> {
     pub(crate) joined: Option<(u32, Duration, &'a Delta)>,
 }
 
+/// The cause of what was found by comparing states.
+pub(super) const RESYNC: &str = "resync";
+
+/// What became of an object, and the object as it is, or was last.
+fn difference_of<'a>(
+    before: Option<ObjectRef<'a>>,
+    after: Option<ObjectRef<'a>>,
+) -> Option<(Change, ObjectRef<'a>)> {
+    Some(match (before, after) {
+        (Some(before), None) => (Change::Removed, before),
+        (None, after) => (Change::Added, after?),
+        (Some(_), Some(after)) => (Change::Changed, after),
+    })
+}
+
 /// The operation of a change.
 pub(crate) fn op_of(change: Change) -> Op {
     match change {
@@ -157,28 +172,57 @@ impl Printer {
         before: Option<ObjectRef<'_>>,
         after: Option<ObjectRef<'_>>,
     ) {
-        let (Some(object), change) = (match (before, after) {
-            (Some(before), None) => (Some(before), Change::Removed),
-            (None, after) => (after, Change::Added),
-            (Some(_), after) => (after, Change::Changed),
-        }) else {
-            return;
-        };
+        let Some((change, object)) = difference_of(before, after) else { return };
         self.namespace(&place.name);
+        self.difference_text(links, change, before, object);
+        self.output.buffer().push(b'\n');
+        self.output.line();
+    }
+
+    /// The same, of what happened at a time together with so much else that nothing more is known of it.
+    pub(crate) fn coalesced(
+        &mut self,
+        (place, links, time): (&Place, &LinkNames, SystemTime),
+        before: Option<ObjectRef<'_>>,
+        after: Option<ObjectRef<'_>>,
+    ) {
+        let Some((change, object)) = difference_of(before, after) else { return };
+        if self.layout.json {
+            let cx = context(&self.layout, &self.machine, links);
+            let told = Told::cause(RESYNC);
+            let head = Head::new(time, &place.tag, op_of(change)).told(&told);
+            let out = self.output.buffer();
+            match before.filter(|_| change == Change::Changed) {
+                Some(before) => self.records.changed(out, &head, (before, object), &[], &cx),
+                None => self.records.keyed(out, &head, object, &cx),
+            }
+        } else {
+            self.prefix(time, Some(&place.name));
+            self.difference_text(links, change, before, object);
+            self.layout.paint.text(human::ASIDE, &format!("  [{RESYNC}]\n"), self.output.buffer());
+        }
+        self.output.line();
+    }
+
+    fn difference_text(
+        &mut self,
+        links: &LinkNames,
+        change: Change,
+        before: Option<ObjectRef<'_>>,
+        object: ObjectRef<'_>,
+    ) {
         let paint = self.layout.paint;
         human::columns(paint, sign_of(change), linx::words::kind(object.kind()), self.output.buffer());
         let cx = context(&self.layout, &self.machine, links);
         self.text.clear();
-        match (before, change) {
-            (Some(before), Change::Changed) => text::write_changed(&mut self.text, before, object, &cx),
-            _ => text::write_whole(&mut self.text, object, &cx),
+        match before.filter(|_| change == Change::Changed) {
+            Some(before) => text::write_changed(&mut self.text, before, object, &cx),
+            None => text::write_whole(&mut self.text, object, &cx),
         }
         let line = self.output.buffer();
         for (style, part) in self.text.parts() {
             paint.text(human::part_style(style), part, line);
         }
-        line.push(b'\n');
-        self.output.line();
     }
 
     /// A namespace that is followed from now on (with what it has), is called otherwise than `before` now, or is gone

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use linx::author::Author;
 use linx::json::nft::{ItemChange, TransactionHead};
@@ -12,7 +13,7 @@ use linx::names::{KnownSets, LinkNames};
 use linx::nft::{ElementView, ItemRef, SetView};
 use linx::{Key, Operation, text};
 
-use super::delta::{op_of, sign_of};
+use super::delta::{RESYNC, op_of, sign_of};
 use super::fold::{self, grouped};
 use super::human;
 use super::nft::context;
@@ -231,6 +232,35 @@ impl Printer {
         }
         self.output.line();
         self.records.seq()
+    }
+
+    /// How an object of nf_tables differs from what it was, with a time, where nothing more is known of it.
+    pub(crate) fn nft_coalesced(
+        &mut self,
+        (place, sets, time): (&Place, &KnownSets<'_>, SystemTime),
+        change: Change,
+        before: Option<ItemRef<'_>>,
+        item: ItemRef<'_>,
+    ) {
+        if self.layout.json {
+            let links = LinkNames::new();
+            let cx = context(&self.layout, &self.machine, &links, sets);
+            let told = Told::cause(RESYNC);
+            let head = Head::new(time, &place.tag, op_of(change)).told(&told);
+            let out = self.output.buffer();
+            match before {
+                Some(before) => self.records.nft_changed(out, &head, (before, item), &[], &cx),
+                None => {
+                    let key = Key::of_nft(item);
+                    self.records.nft(out, &head.key(key.as_str()), item, &cx);
+                }
+            }
+        } else {
+            self.prefix(time, Some(&place.name));
+            self.nft_text(sets, change, before, item);
+            self.layout.paint.text(human::ASIDE, &format!("  [{RESYNC}]\n"), self.output.buffer());
+        }
+        self.output.line();
     }
 
     /// What a line says of an object of nf_tables.

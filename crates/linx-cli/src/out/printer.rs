@@ -303,6 +303,11 @@ impl Printer {
         }
     }
 
+    /// Changes that people see one by one; more are counted.
+    pub(crate) fn fold(&self) -> Option<usize> {
+        Some(self.commits.fold).filter(|fold| *fold > 0 && !self.layout.json)
+    }
+
     /// Whether lines are JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.layout.json

@@ -202,26 +202,16 @@ impl Session {
 
     /// Why to end now, if there is a reason.
     fn end(&self) -> Option<End> {
-        if self.tail.is_full() {
-            return Some(End::Counted);
-        }
-        if let Some(name) = self.follow.nothing_left() {
-            return Some(End::NothingLeft(name.to_owned()));
-        }
-        if self.tail.printer.is_closed() {
-            return Some(End::Closed);
-        }
-        self.wish.until.filter(|until| *until <= Instant::now()).map(|_| End::TimeOut)
+        let Tail { printer, .. } = &self.tail;
+        self.follow.end(self.tail.is_full(), printer.is_closed(), self.wish.until)
     }
 
     /// How long to wait for something to happen.
     fn patience(&self) -> Option<Duration> {
-        let now = Instant::now();
-        if self.tail.queue.is_ready(now) {
+        if self.tail.queue.is_ready(Instant::now()) {
             return Some(Duration::ZERO);
         }
-        let first = self.follow.first([self.wish.until, self.tail.queue.deadline()]);
-        first.map(|moment| moment.saturating_duration_since(now))
+        self.follow.patience([self.wish.until, self.tail.queue.deadline()])
     }
 
     /// Learns a namespace's links; with `--snapshot` prints its state.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use linx::author::{Attach, Authors};
 use linx::json::Marker;
-use linx::mirror::{Cause, Change, Synced};
+use linx::mirror::{Change, Synced};
 use linx::namespaces::Change as Coming;
 
 use super::follow::{ANSWERS, End, Ended, Follow, INTERRUPT, NAMESPACES, OUTPUT, note_not_followed};
@@ -31,15 +31,11 @@ use crate::signals;
 use crate::units;
 
 use held::Held;
-use net::Net;
 use source::{Plan, Source, counts};
-use tail::{Item, Tail, Wanted};
+use tail::{Item, Tail};
 
 /// What it is called in messages.
 const WATCH: &str = "watch";
-
-/// Notices that one namespace may have taken before the others have their turn.
-const SHARE: usize = 8192;
 
 /// What was asked for.
 struct Wish {
@@ -194,39 +190,27 @@ impl Session {
 
     /// Why to end now, if there is a reason.
     fn end(&self) -> Option<End> {
-        if self.tail.is_full() {
-            return Some(End::Counted);
-        }
-        if let Some(name) = self.follow.nothing_left() {
-            return Some(End::NothingLeft(name.to_owned()));
-        }
-        if self.tail.printer.is_closed() {
-            return Some(End::Closed);
-        }
-        self.wish.until.filter(|until| *until <= Instant::now()).map(|_| End::TimeOut)
+        let Tail { printer, .. } = &self.tail;
+        self.follow.end(self.tail.is_full(), printer.is_closed(), self.wish.until)
     }
 
     /// How long to wait for something to happen.
     fn patience(&self) -> Option<Duration> {
-        let now = Instant::now();
-        if self.tail.queue.is_ready(now) {
+        if self.tail.queue.is_ready(Instant::now()) {
             return Some(Duration::ZERO);
         }
-        let moments = [self.wish.until, self.tail.queue.deadline(), self.tail.held.deadline()];
-        let first = self.follow.first(moments);
-        first.map(|moment| moment.saturating_duration_since(now))
+        self.follow.patience([self.wish.until, self.tail.queue.deadline(), self.tail.held.deadline()])
     }
 
     /// Takes what a mirror has to tell.
     fn turn(&mut self, token: u64) -> Outcome {
         let Some(source) = self.follow.sources.get_mut(&token) else { return Ok(()) };
         let outcome = source.advance();
-        for _ in 0..SHARE {
-            let before = source.seen;
-            let Some(notice) = source.next() else { break };
-            let missed = source.seen.saturating_sub(before);
-            self.tail.take(token, source, notice, missed);
+        // They are bounded: nothing comes while they are read.
+        while let Some(told) = source.next() {
+            self.tail.take(token, source, told);
         }
+        source.rest();
         match outcome {
             Ok(()) => Ok(()),
             Err(Ended::Gone) => {
@@ -425,15 +409,9 @@ impl Session {
 
     /// Prints what is different now from what it was at the beginning; how many differences that were.
     fn net_change(&mut self) -> usize {
-        let net = Net {
-            kinds: &self.tail.kinds,
-            nft: Wanted { filter: &self.wish.query.filter, nft: &self.tail.nft, cause: Cause::Event },
-            filter: &self.wish.query.filter,
-            family: self.tail.family,
-            hides: self.wish.hides,
-            fold: self.wish.fold,
-        };
-        let count = net.print(&self.follow.sources, &mut self.tail.printer);
+        let fold = self.wish.fold;
+        let (net, printer) = self.tail.net();
+        let count = net.print(&self.follow.sources, fold, printer);
         let tally = &self.tail.tally;
         let went = [(tally.gone, "gone"), (tally.came, "came")];
         let went: Vec<_> = went.iter().filter(|(count, _)| *count > 0).collect();

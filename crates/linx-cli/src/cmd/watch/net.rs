@@ -20,20 +20,21 @@ pub(super) struct Net<'a> {
     pub(super) family: Option<u8>,
     /// What people do not see unless they ask for it is left out.
     pub(super) hides: bool,
-    /// Lines that are printed; 0: all.
-    pub(super) fold: usize,
 }
 
+/// A difference of one object of nf_tables: what became of it, what it was, what it is, or was last.
+pub(super) type Different<'s> = (Change, Option<ItemRef<'s>>, ItemRef<'s>);
+
 /// A difference of one object.
-type Difference = (Option<Object>, Option<Object>);
+pub(super) type Difference = (Option<Object>, Option<Object>);
 
 impl Net<'_> {
     /// Prints the differences of all namespaces; how many there were.
-    pub(super) fn print(&self, sources: &BTreeMap<u64, Source>, printer: &mut Printer) -> usize {
+    pub(super) fn print(&self, sources: &BTreeMap<u64, Source>, fold: usize, printer: &mut Printer) -> usize {
         let (mut total, mut left) = (0, Vec::new());
         let mut has_room = |kind: &'static str| {
             total += 1;
-            let room = self.fold == 0 || total <= self.fold;
+            let room = fold == 0 || total <= fold;
             if !room {
                 count(&mut left, kind);
             }
@@ -55,7 +56,7 @@ impl Net<'_> {
             }
             if let (Some(old), Some(new)) = (begun.nft(), now.nft()) {
                 let sets = [sets_of(begun), sets_of(&now)];
-                self.rule_set(source, (old, new), &sets, printer, &mut has_room);
+                self.rule_set(source, (old, new), &sets, (fold, printer), &mut has_room);
             }
         }
         if !left.is_empty() {
@@ -72,29 +73,10 @@ impl Net<'_> {
         source: &Source,
         (old, new): (&nft::State, &nft::State),
         [before, after]: &[KnownSets<'static>; 2],
-        printer: &mut Printer,
+        (fold, printer): (usize, &mut Printer),
         has_room: &mut dyn FnMut(&'static str) -> bool,
     ) {
-        let wanted = |item: &ItemRef<'_>| self.nft.wants_object(item);
-        let known: HashMap<String, ItemRef<'_>> =
-            old.items().filter(wanted).map(|item| (key(&item), item)).collect();
-        let came: HashMap<String, ItemRef<'_>> =
-            new.items().filter(wanted).map(|item| (key(&item), item)).collect();
-        let mut all: Vec<(Change, Option<ItemRef<'_>>, ItemRef<'_>)> = Vec::new();
-        for item in old.items().filter(wanted) {
-            if !came.contains_key(&key(&item)) {
-                all.push((Change::Removed, None, item));
-            }
-        }
-        for item in new.items().filter(wanted) {
-            match known.get(&key(&item)) {
-                None => all.push((Change::Added, None, item)),
-                Some(was) if printer.nft_shows(before, *was) != printer.nft_shows(after, item) => {
-                    all.push((Change::Changed, Some(*was), item));
-                }
-                Some(_) => {}
-            }
-        }
+        let all = self.items((old, new), [before, after], printer);
         let mut tables: Vec<(u8, Vec<u8>)> = Vec::new();
         for (_, _, item) in &all {
             let table = (item.family(), item.table().as_bytes().to_vec());
@@ -107,7 +89,7 @@ impl Net<'_> {
             let own = || all.iter().filter(|(_, _, item)| of_it(item));
             let is_whole = own()
                 .any(|(change, _, item)| matches!(item, ItemRef::Table(_)) && *change != Change::Changed);
-            if self.fold > 0 && (is_whole || own().count() > self.fold) {
+            if fold > 0 && (is_whole || own().count() > fold) {
                 if has_room("table") {
                     printer.table_differences(
                         &source.place,
@@ -126,7 +108,37 @@ impl Net<'_> {
         }
     }
 
-    fn differences(&self, begun: &State, now: &State, links: &Links) -> Vec<Difference> {
+    /// The differences of a rule set, those that went first.
+    pub(super) fn items<'s>(
+        &self,
+        (old, new): (&'s nft::State, &'s nft::State),
+        [before, after]: [&KnownSets<'static>; 2],
+        printer: &Printer,
+    ) -> Vec<Different<'s>> {
+        let wanted = |item: &ItemRef<'_>| self.nft.wants_object(item);
+        let known: HashMap<String, ItemRef<'_>> =
+            old.items().filter(wanted).map(|item| (key(&item), item)).collect();
+        let came: HashMap<String, ItemRef<'_>> =
+            new.items().filter(wanted).map(|item| (key(&item), item)).collect();
+        let mut all: Vec<Different<'s>> = Vec::new();
+        for item in old.items().filter(wanted) {
+            if !came.contains_key(&key(&item)) {
+                all.push((Change::Removed, None, item));
+            }
+        }
+        for item in new.items().filter(wanted) {
+            match known.get(&key(&item)) {
+                None => all.push((Change::Added, None, item)),
+                Some(was) if printer.nft_shows(before, *was) != printer.nft_shows(after, item) => {
+                    all.push((Change::Changed, Some(*was), item));
+                }
+                Some(_) => {}
+            }
+        }
+        all
+    }
+
+    pub(super) fn differences(&self, begun: &State, now: &State, links: &Links) -> Vec<Difference> {
         let mut all = Vec::new();
         let known = |object: &ObjectRef<'_>| self.wants(object, links);
         for object in begun.objects().filter(known) {

@@ -33,8 +33,8 @@ pub(super) struct Source {
     watch: Option<Watch>,
     /// The state when it was complete.
     pub(super) begun: Option<State>,
-    /// The revision that was read last.
-    pub(super) seen: u64,
+    /// The state up to which everything was read.
+    last: Option<State>,
     /// It came after the beginning.
     pub(super) is_new: bool,
     /// The lines of revisions.
@@ -42,6 +42,13 @@ pub(super) struct Source {
     /// Effective size of all its receive buffers, bytes.
     rcvbuf: usize,
     is_gone: bool,
+}
+
+/// What a mirror tells.
+pub(super) enum Told {
+    Notice(Notice),
+    /// So much happened at once that it is not held change by change: the state before it, and now.
+    Lagged(Box<(State, State)>),
 }
 
 /// What is to be mirrored, and how.
@@ -111,7 +118,7 @@ impl Source {
             mirror,
             watch: None,
             begun: None,
-            seen: 0,
+            last: None,
             is_new: false,
             lines: VecDeque::new(),
             rcvbuf,
@@ -132,18 +139,30 @@ impl Source {
     }
 
     /// The next notice.
-    pub(super) fn next(&mut self) -> Option<Notice> {
+    pub(super) fn next(&mut self) -> Option<Told> {
         let notice = self.watch.as_mut()?.try_next().ok()??;
         match &notice {
-            Notice::Synced(synced) => {
-                let state = self.watch.as_ref().map(Watch::state);
-                state.iter().for_each(|state| self.learn(state));
-                (self.begun, self.seen) = (state, synced.revision);
+            Notice::Synced(_) => {
+                let state = self.state();
+                self.learn(&state);
+                (self.begun, self.last) = (Some(state.clone()), Some(state));
             }
-            Notice::Lagged => self.seen = self.state().revision(),
-            notice => self.seen = notice.revision().unwrap_or(self.seen),
+            Notice::Lagged => {
+                let now = self.state();
+                let before = self.last.replace(now.clone())?;
+                return Some(Told::Lagged(Box::new((before, now))));
+            }
+            _ => {}
         }
-        Some(notice)
+        Some(Told::Notice(notice))
+    }
+
+    /// Everything was read up to here.
+    pub(super) fn rest(&mut self) {
+        let is_behind = |last: &State| last.revision() != self.mirror.snapshot().revision();
+        if self.last.as_ref().is_some_and(is_behind) {
+            self.last = Some(self.state());
+        }
     }
 
     /// Whether its state is not complete.

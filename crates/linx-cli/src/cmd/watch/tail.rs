@@ -7,14 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 use linx::author::{Attach, Author, Question};
 use linx::json::Marker;
 use linx::mirror::nft::{self, Transaction};
-use linx::mirror::{Cause, Change, Delta, Doubt, MirrorStats, Notice, Resynced, Synced};
+use linx::mirror::{Cause, Change, Delta, Doubt, MirrorStats, Notice, Resynced, State, Synced};
 use linx::names::KnownSets;
 use linx::{Kind, LinkView, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
 use linx_wire::addr::family;
 
 use super::held::{Entry, Held, Lines};
+use super::net::Net;
 use super::peers::Around;
-use super::source::Source;
+use super::source::{Source, Told, sets_of};
 use crate::args::Family;
 use crate::filter::{Filter, Links, Query, Subject, Who, is_of};
 use crate::out::{Aside, Printer, counted, kind_words, note_set};
@@ -34,8 +35,8 @@ pub(super) enum Item {
     Synced(u64, Synced),
     Doubt(u64, Box<Doubt>),
     Resynced(u64, Resynced),
-    /// So many changes of this namespace are not told.
-    Lagged(u64, u64),
+    /// Changes of this namespace are not told one by one: its state before them, and behind.
+    Lagged(u64, Box<(State, State)>),
     /// This namespace is gone.
     Gone(u64),
 }
@@ -143,8 +144,12 @@ impl Tail {
     }
 
     /// Takes what a mirror tells.
-    pub(super) fn take(&mut self, token: u64, source: &Source, notice: Notice, seen: u64) {
+    pub(super) fn take(&mut self, token: u64, source: &Source, told: Told) {
         let now = Instant::now();
+        let notice = match told {
+            Told::Notice(notice) => notice,
+            Told::Lagged(states) => return self.queue.push(Item::Lagged(token, states), None, now),
+        };
         match notice {
             Notice::Delta(delta) => {
                 // Link messages carry no sender.
@@ -167,7 +172,6 @@ impl Tail {
             Notice::Synced(synced) => self.queue.push(Item::Synced(token, synced), None, now),
             Notice::ResyncNeeded(doubt) => self.queue.push(Item::Doubt(token, Box::new(doubt)), None, now),
             Notice::Resynced(resynced) => self.queue.push(Item::Resynced(token, resynced), None, now),
-            Notice::Lagged => self.queue.push(Item::Lagged(token, seen), None, now),
             // Of a later version.
             _ => {}
         }
@@ -374,18 +378,71 @@ impl Tail {
                 self.printer.marker(*time, Some(&source.place), &marker, &text);
                 self.tally.lines += 1;
             }
-            Item::Lagged(_, lost) => {
-                self.tally.lags += 1;
-                let Some(source) = sources.get_mut(&token) else { return };
-                let state = source.state();
-                source.learn(&state);
-                let text = format!("{lost} changes are not shown: the output was not taken fast enough");
-                let marker = Marker::Lagged { lost: *lost };
-                self.printer.marker(SystemTime::now(), Some(&source.place), &marker, &text);
-                self.tally.lines += 1;
-            }
+            Item::Lagged(_, states) => self.lagged(sources, token, &states.0, &states.1),
             _ => {}
         }
+    }
+
+    /// More happened at once than is held: the differences are told.
+    fn lagged(&mut self, sources: &mut BTreeMap<u64, Source>, token: u64, before: &State, after: &State) {
+        self.tally.lags += 1;
+        let Some(source) = sources.get_mut(&token) else { return };
+        source.learn(after);
+        if self.quiet {
+            return;
+        }
+        let time = SystemTime::now();
+        let lost = after.revision().saturating_sub(before.revision());
+        let text = format!("{lost} changes at once: what they come to is told, not each, and not by whom");
+        let (marker, place) = (Marker::Lagged { lost }, source.place.clone());
+        self.printer.marker(time, Some(&place), &marker, &text);
+        let (net, printer) = self.net();
+        let all = net.differences(before, after, &source.links);
+        let mut counts: Vec<(Change, Kind, u64)> = Vec::new();
+        let fold = printer.fold().filter(|fold| all.len() > *fold);
+        for (old, new) in &all {
+            let Some(object) = new.as_ref().or(old.as_ref()) else { continue };
+            let change = match (old, new) {
+                (None, _) => Change::Added,
+                (_, None) => Change::Removed,
+                _ => Change::Changed,
+            };
+            if fold.is_some() {
+                match counts.iter_mut().find(|(known, kind, _)| (*known, *kind) == (change, object.kind())) {
+                    Some(count) => count.2 += 1,
+                    None => counts.push((change, object.kind(), 1)),
+                }
+                continue;
+            }
+            let links = if new.is_some() { after.link_names() } else { before.link_names() };
+            let [old, new] = [old, new].map(|object| object.as_ref().map(Object::as_ref));
+            printer.coalesced((&place, links, time), old, new);
+        }
+        for (change, kind, count) in counts {
+            let kind = linx::words::kind(kind);
+            printer.many(&place, time, change, &format!("{kind} {}", counted(&[(kind, count)])), "resync");
+        }
+        if let (Some(old), Some(new)) = (before.nft(), after.nft()) {
+            let sets = [before, after].map(sets_of);
+            let [was, is] = &sets;
+            for (change, old, item) in net.items((old, new), [was, is], printer) {
+                let sets = if change == Change::Removed { was } else { is };
+                printer.nft_coalesced((&place, sets, time), change, old, item);
+            }
+        }
+        self.tally.lines += 1;
+    }
+
+    /// What is compared of two states, and where it is printed.
+    pub(super) fn net(&mut self) -> (Net<'_>, &mut Printer) {
+        let net = Net {
+            kinds: &self.kinds,
+            nft: Wanted { filter: &self.filter, nft: &self.nft, cause: Cause::Resync },
+            filter: &self.filter,
+            family: self.family,
+            hides: self.hides,
+        };
+        (net, &mut self.printer)
     }
 
     fn delta(&mut self, sources: &mut BTreeMap<u64, Source>, token: u64, delta: &Delta, entry: &Entry) {
