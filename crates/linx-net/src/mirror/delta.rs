@@ -451,6 +451,19 @@ impl Notice {
         }
     }
 
+    /// Who made the change that it tells, as far as the announcement says.
+    #[must_use]
+    pub fn author(&self) -> Option<&Author> {
+        match self {
+            Self::Delta(delta) => delta.author().map(Arc::as_ref),
+            #[cfg(feature = "nft")]
+            Self::Transaction(told) => Some(&told.process),
+            #[cfg(feature = "nft")]
+            Self::Nft(delta) => delta.process().map(Arc::as_ref),
+            _ => None,
+        }
+    }
+
     /// Bytes of memory that it takes, about.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {

@@ -39,11 +39,19 @@ pub struct Watch {
     /// The first notice was told.
     begun: bool,
     bell: OnceLock<Wake>,
+    /// Port ids whose changes are not told.
+    ignored: Vec<u32>,
 }
 
 impl Watch {
     pub(super) fn new(shared: Arc<Shared>, place: u64, begun: bool) -> Self {
-        Self { shared, place, begun, bell: OnceLock::new() }
+        Self { shared, place, begun, bell: OnceLock::new(), ignored: Vec::new() }
+    }
+
+    /// Changes made by the socket with this port id are not told from now on: one's own. They are in the
+    /// [`state`](Self::state) all the same. What follows from them without being announced has no author, and is told.
+    pub fn ignore(&mut self, portid: u32) {
+        self.ignored.push(portid);
     }
 
     /// Waits for the next notice.
@@ -121,15 +129,21 @@ impl Watch {
                 time: guarded.synced,
             }));
         }
-        match core.log.at(self.place) {
-            Ok(notice) => {
-                let notice = notice?.clone();
-                self.place += 1;
-                Some(notice)
-            }
-            Err(_) => {
-                self.place = core.log.end();
-                Some(Notice::Lagged)
+        loop {
+            match core.log.at(self.place) {
+                Ok(notice) => {
+                    let notice = notice?;
+                    self.place += 1;
+                    let is_own =
+                        notice.author().is_some_and(|author| self.ignored.iter().any(|own| author.is(*own)));
+                    if !is_own {
+                        return Some(notice.clone());
+                    }
+                }
+                Err(_) => {
+                    self.place = core.log.end();
+                    return Some(Notice::Lagged);
+                }
             }
         }
     }

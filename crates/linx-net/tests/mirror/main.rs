@@ -139,3 +139,31 @@ fn default_routes_alone_are_held_and_told() {
     mirror.quiet(linx_test::PATIENCE).unwrap();
     assert!(watch.try_next().unwrap().is_none());
 }
+
+#[test]
+fn ones_own_changes_are_recognised_and_can_be_left_out() {
+    if !is_root() {
+        eprintln!("SKIPPED ones_own_changes_are_recognised_and_can_be_left_out: not root");
+        return;
+    }
+    let namespace = Namespace::new("own");
+    let mut storm = linx_test::Storm::new(&namespace);
+    let mirror = Mirror::builder(&namespace.netns()).routes().start().unwrap();
+    let (mut all, mut others) = (mirror.watch(), mirror.watch());
+    others.ignore(storm.portid());
+    for watch in [&mut all, &mut others] {
+        assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
+    }
+    storm.cycles(5, 1);
+    namespace.ip("route add unreachable 10.77.0.0/16");
+    mirror.quiet(linx_test::PATIENCE).unwrap();
+    let mut own = 0;
+    while let Some(notice) = all.try_next().unwrap() {
+        own += usize::from(notice.author().is_some_and(|author| author.is(storm.portid())));
+    }
+    assert_eq!(own, 10);
+    let Notice::Delta(delta) = others.next().unwrap() else { panic!("a delta") };
+    assert!(delta.to_string().contains("10.77.0.0/16"), "{delta}");
+    assert_eq!(others.state().fingerprint(), all.state().fingerprint());
+    assert!(others.try_next().unwrap().is_none());
+}
