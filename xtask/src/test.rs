@@ -48,7 +48,8 @@ pub(crate) fn examples(mode: Mode) -> (Verdict, Counts) {
 }
 
 fn judge(mut command: Command, mode: Mode) -> (Verdict, Counts) {
-    command.env("RUST_BACKTRACE", "1");
+    // Mirrors compare what they told with what they hold.
+    command.env("RUST_BACKTRACE", "1").env("LINX_VALIDATE", "1");
     let outcome = run::run(command, mode, Duration::from_secs(1500));
     let counts = Counts::read(&outcome.lines);
     if outcome.ok() {

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use linx_wire::header::{Message, Messages};
 use linx_wire::route::{LinkRef, LinkView, NextHopView, ObjectRef, Operation};
@@ -24,7 +24,7 @@ use super::log::Log;
 use super::options::Options;
 use super::resync::Tasks;
 use super::state::{Spot, State};
-use super::table::Place;
+use super::table::{Place, Table};
 use crate::author::Author;
 use crate::key::Key;
 use crate::monitor::{Loss, LossReason};
@@ -116,6 +116,8 @@ pub(super) struct Core {
     /// The state was read once: from here on changes are told.
     pub(super) synced: bool,
     begun: Instant,
+    /// When the deltas were last compared with the state.
+    checked: Option<Instant>,
     doubts: HashMap<Lane, Doubtful>,
     /// Links whose names are kept for what is still to be told of them.
     departed: Vec<u32>,
@@ -140,6 +142,7 @@ impl Core {
             facts: HashMap::new(),
             synced: false,
             begun: now,
+            checked: None,
             doubts: HashMap::new(),
             departed: Vec::new(),
             author: None,
@@ -578,14 +581,20 @@ impl Core {
     }
 
     /// After a batch: forgets the names of links that are gone, and checks itself where that is asked for.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn rest(&mut self, now: Instant) {
         if !self.departed.is_empty() && self.tasks.is_empty() {
             let words = Arc::make_mut(&mut self.state.words);
             for index in self.departed.drain(..) {
                 words.links.remove(index);
             }
         }
-        if let Some(shadow) = &self.shadow {
+        // A large state is not checked after each batch: that takes one part in twenty of the time.
+        let objects: usize =
+            super::state::KINDS.into_iter().filter_map(|kind| self.state.table(kind)).map(Table::len).sum();
+        let pause = Duration::from_micros(20) * u32::try_from(objects).unwrap_or(u32::MAX);
+        let is_due = self.checked.is_none_or(|checked| now.saturating_duration_since(checked) >= pause);
+        if let Some(shadow) = self.shadow.as_ref().filter(|_| is_due) {
+            self.checked = Some(now);
             let kinds = self.options.visible();
             let differ = differences(shadow, &self.state, &kinds);
             assert!(differ.is_empty(), "the deltas do not lead to the state: {differ:#?}");
@@ -600,8 +609,7 @@ impl Core {
     /// Bytes of memory that the state and the log take, about.
     pub(super) fn heap_bytes(&self) -> usize {
         let kinds = super::state::KINDS.into_iter();
-        let tables: usize =
-            kinds.filter_map(|kind| self.state.table(kind)).map(super::table::Table::heap_bytes).sum();
+        let tables: usize = kinds.filter_map(|kind| self.state.table(kind)).map(Table::heap_bytes).sum();
         #[cfg(feature = "nft")]
         let tables = tables + self.book.as_ref().map_or(0, |book| book.state().elements_bytes());
         tables + self.log.heap_bytes()

@@ -434,7 +434,7 @@ impl Driver {
         let mut guarded = shared.lock();
         self.feed(&mut guarded.core);
         if guarded.core.synced && !more {
-            guarded.core.rest();
+            guarded.core.rest(Instant::now());
         }
         if events > 0 {
             shared.tell(&guarded);
@@ -450,7 +450,7 @@ impl Driver {
         let before = guarded.core.log.end();
         let more = rules.intake(&mut guarded.core, Instant::now())?;
         if guarded.core.log.end() != before {
-            guarded.core.rest();
+            guarded.core.rest(Instant::now());
             self.shared.tell(&guarded);
         }
         Ok(more)

@@ -69,8 +69,15 @@ impl Replay {
 
     #[track_caller]
     fn assert_leads_to(&mut self, mirror: &Mirror) {
-        self.catch_up();
-        let mine = held(&mirror.snapshot());
+        // Something may happen by itself between the two.
+        let state = loop {
+            self.catch_up();
+            let state = mirror.snapshot();
+            if self.watch.state().revision() == state.revision() {
+                break state;
+            }
+        };
+        let mine = held(&state);
         assert_eq!(self.objects.keys().collect::<Vec<_>>(), mine.keys().collect::<Vec<_>>());
         for (key, objects) in &mine {
             let replayed = &self.objects[key];
