@@ -3,13 +3,14 @@
 //! Two things that lead to one namespace are known by the inode number before anything is opened, and files are
 //! open only for as long as their cookies are asked for, so that looking pins nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use linx_sys::{Error, ErrorKind, NETNS_DIR, Netns, ProcDir};
 use linx_wire::name::Name;
@@ -24,6 +25,8 @@ pub(super) const DOCKER_DIR: &str = "/run/docker/netns";
 const USER_DIR: &str = "/run/user";
 /// Files open at once for their cookies: few, so that the limit on open files is not an issue.
 const BATCH: usize = 64;
+/// Grain of the times of files, several ticks of the kernel's clock.
+const GRAIN: Duration = Duration::from_millis(50);
 /// More than a `cgroup` or a `comm` holds.
 const FILE_BYTES: usize = 16 * 1024;
 
@@ -35,19 +38,24 @@ const FILE_BYTES: usize = 16 * 1024;
 /// # Errors
 /// When `/proc` is not mounted; when no thread can be started; on EMFILE.
 pub fn discover() -> Result<Discovery, Error> {
+    look(&HashMap::new())
+}
+
+/// The same; of inodes that somebody keeps from being used again, the cookies are known.
+pub(super) fn look(pinned: &HashMap<u64, u64>) -> Result<Discovery, Error> {
     let own = own_file()?;
     let mut look = Look { device: own.dev(), found: BTreeMap::new() };
     look.at(own.ino()).is_own = true;
 
     let mut hidden_directories = Vec::new();
-    for directory in directories(&mut hidden_directories) {
+    for directory in directories_of(&mut hidden_directories) {
         for file in names_in(&directory, &mut hidden_directories) {
             look.name(file);
         }
     }
     let hidden_processes = look.processes()?;
     let mut namespaces = look.found.into_values().collect();
-    enter(&mut namespaces)?;
+    enter(&mut namespaces, pinned)?;
     namespaces.iter_mut().for_each(describe);
     namespaces.sort_by(|a, b| order(a).cmp(&order(b)));
     Ok(Discovery { namespaces, hidden_processes, hidden_directories })
@@ -65,7 +73,7 @@ fn order(namespace: &Namespace) -> (bool, bool, &str, Option<u32>) {
 }
 
 /// The directories that names may be in, in the order in which they are believed.
-fn directories(hidden: &mut Vec<PathBuf>) -> Vec<PathBuf> {
+fn directories_of(hidden: &mut Vec<PathBuf>) -> Vec<PathBuf> {
     let mut all = vec![PathBuf::from(NETNS_DIR), PathBuf::from(DOCKER_DIR)];
     all.extend(names_in(Path::new(USER_DIR), hidden).into_iter().map(|user| user.join("netns")));
     all
@@ -160,9 +168,13 @@ fn is_no_netns(error: &Error) -> bool {
 }
 
 /// Asks for the cookies. What is gone by now, or is another by now, is taken out.
-fn enter(namespaces: &mut Vec<Namespace>) -> Result<(), Error> {
+fn enter(namespaces: &mut Vec<Namespace>, pinned: &HashMap<u64, u64>) -> Result<(), Error> {
     let mut gone = HashSet::new();
-    for batch in namespaces.chunks_mut(BATCH) {
+    for namespace in namespaces.iter_mut() {
+        namespace.cookie = pinned.get(&namespace.inode).copied();
+    }
+    let mut unknown: Vec<&mut Namespace> = namespaces.iter_mut().filter(|it| it.cookie.is_none()).collect();
+    for batch in unknown.chunks_mut(BATCH) {
         let mut files: Vec<OwnedFd> = Vec::with_capacity(batch.len());
         let mut opened: Vec<&mut Namespace> = Vec::with_capacity(batch.len());
         for namespace in batch {
@@ -186,6 +198,42 @@ fn enter(namespaces: &mut Vec<Namespace>) -> Result<(), Error> {
     }
     namespaces.retain(|namespace| !gone.contains(&namespace.inode));
     Ok(())
+}
+
+/// What tells, without a look, whether there is anything new: which processes live in namespaces other than the caller's,
+/// and when a name was last made or taken away. `None` where that does not tell: a name may lead elsewhere by itself.
+pub(super) fn traces() -> Option<Traces> {
+    let own = own_file().ok()?.ino();
+    let mut hidden = Vec::new();
+    let mut directories: Vec<(PathBuf, Option<SystemTime>)> = Vec::new();
+    for directory in directories_of(&mut hidden) {
+        let modified = std::fs::metadata(&directory).and_then(|data| data.modified()).ok();
+        // Times have a grain: what happens in the same one is not seen.
+        if modified.is_some_and(|time| time.elapsed().is_ok_and(|age| age < GRAIN)) {
+            return None;
+        }
+        directories.push((directory, modified));
+    }
+    let mut look = Look { device: 0, found: BTreeMap::new() };
+    let hidden = look.processes().ok()?;
+    look.found.remove(&own);
+    let processes = look.found.into_iter().map(|(inode, it)| (inode, it.pids)).collect();
+    Some(Traces { own, directories, processes, hidden })
+}
+
+/// Whether a name is a link, whose end may be another namespace's file without anybody touching the name.
+pub(super) fn is_led_elsewhere(found: &Discovery) -> bool {
+    let names = found.namespaces.iter().flat_map(|namespace| &namespace.names);
+    names.into_iter().any(|name| name.symlink_metadata().is_ok_and(|data| data.is_symlink()))
+}
+
+/// See [`traces`].
+#[derive(PartialEq, Eq)]
+pub(super) struct Traces {
+    own: u64,
+    directories: Vec<(PathBuf, Option<SystemTime>)>,
+    processes: Vec<(u64, Vec<u32>)>,
+    hidden: usize,
 }
 
 /// Why one namespace stays closed; where no file at all can be opened, that is no matter of one.

@@ -2,8 +2,10 @@
 //!
 //! Three things lead here to looking again: the mounts changed (names come and go; an inotify watch on the
 //! directory fires too early, KERNEL.md 6.5), a process that was the only way to its namespace has ended (its pidfd
-//! tells), and a second has passed, because nothing tells that a process made or entered a namespace. Each look takes
-//! all identities anew: a name, a path and even an inode can be another namespace's by then.
+//! tells), and a second has passed, because nothing tells that a process made or entered a namespace. Then it is first
+//! asked which processes live elsewhere than the caller, which costs little: where these are the same as before, and no
+//! name was made or taken away, nothing is looked at. Each look takes all identities anew: a name, a path and even an
+//! inode can be another namespace's by then.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -12,10 +14,13 @@ use std::time::{Duration, Instant};
 
 use linx_sys::{Error, MountWatch, Pidfd, PollSet};
 
-use super::{Discovery, Namespace, discover};
+use super::discover::{Traces, is_led_elsewhere, look, traces};
+use super::{Discovery, Namespace};
 
 /// Processes are looked through this often; a namespace without a name is seen at most this late.
 const PERIOD: Duration = Duration::from_secs(1);
+/// After so many periods without a trace of anything new it is looked all the same.
+const BLIND: u32 = 60;
 /// Two looks are at least this far apart.
 const GAP: Duration = Duration::from_millis(100);
 /// Between looks there is this many times the time that the last one took: at most 2 % of a core when nothing
@@ -85,6 +90,11 @@ pub struct Watcher {
     /// Something happened since.
     is_due: bool,
     told: VecDeque<Change>,
+    /// What there was at the last look, and how often it was the same since.
+    traces: Option<Traces>,
+    unchanged: u32,
+    /// Inodes that the caller keeps from being used again, and whose they are.
+    pinned: HashMap<u64, u64>,
 }
 
 impl Watcher {
@@ -107,6 +117,9 @@ impl Watcher {
             took: Duration::ZERO,
             is_due: true,
             told: VecDeque::new(),
+            traces: None,
+            unchanged: 0,
+            pinned: HashMap::new(),
         })
     }
 
@@ -122,11 +135,23 @@ impl Watcher {
         }
         // From here on: what happens during the look is noticed after it.
         let begun = Instant::now();
+        let traces = traces();
+        let is_unchanged =
+            !self.is_due && traces.is_some() && traces == self.traces && self.unchanged < BLIND;
+        if is_unchanged && self.looked.is_some() {
+            self.looked = Some(now);
+            self.unchanged += 1;
+            self.took = begun.elapsed();
+            return Ok(Vec::new());
+        }
         self.looked = Some(now);
-        let found = discover();
+        let found = look(&self.pinned);
         self.took = begun.elapsed();
         let found = found?;
         self.is_due = false;
+        // What happened after they were taken is seen the next time: they will differ.
+        self.traces = traces.filter(|_| !is_led_elsewhere(&found));
+        self.unchanged = 0;
         self.hidden_processes = found.hidden_processes;
         let changes = self.compare(found);
         self.watch_processes()?;
@@ -167,6 +192,16 @@ impl Watcher {
             PERIOD.max(self.took.saturating_mul(PERIOD_FACTOR))
         };
         looked.checked_add(wait).unwrap_or(looked)
+    }
+
+    /// The caller keeps this namespace from ending, by an open file or socket: it need not be asked who it is.
+    pub(crate) fn pin(&mut self, inode: u64, cookie: u64) {
+        self.pinned.insert(inode, cookie);
+    }
+
+    /// The caller does not any more.
+    pub(crate) fn unpin(&mut self, inode: u64) {
+        self.pinned.remove(&inode);
     }
 
     /// The namespaces as they were told last.

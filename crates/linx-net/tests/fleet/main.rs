@@ -11,8 +11,10 @@
 )]
 
 mod come_and_go;
+mod idle;
 mod moves;
 
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,4 +68,26 @@ pub fn delta(told: &FleetNotice) -> Option<&Delta> {
 pub fn fleet_of(namespaces: &[&Namespace]) -> Fleet {
     let chosen = namespaces.iter().map(|namespace| namespace.netns()).collect();
     Fleet::builder().only(chosen).start().unwrap()
+}
+
+/// A command that runs one of these tests in a world of its own: nobody else's names, processes and links are there, and
+/// what is made there ends with it. `first` is what the shell does before.
+pub fn own_world(test: &str, first: &str) -> Command {
+    let script = format!(
+        "mount -t tmpfs none /run && mkdir /run/netns && {first} && exec \"$0\" --exact {test} --nocapture"
+    );
+    let mut command = Command::new("unshare");
+    command.args([
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--net",
+        "sh",
+        "-c",
+        &script,
+    ]);
+    command.arg(std::env::current_exe().unwrap());
+    command
 }

@@ -392,9 +392,13 @@ impl FleetDriver {
         self.sockets = self.sockets.saturating_sub(driver.sockets());
         let label = unit.member.lock().namespace.name.clone();
         driver.end(why.clone().inside(&label));
+        let inode = unit.member.lock().namespace.inode;
         unit.held = None;
         unit.mirror = None;
         self.audits.forget(id);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.unpin(inode);
+        }
     }
 
     fn schedule(&mut self, id: u64, due: Option<Instant>) {
@@ -490,8 +494,16 @@ impl FleetDriver {
             told.enter(mirror);
         }
         drop(guarded);
+        self.pin(id, cookie);
         self.share_memory(asked);
         self.turn(id, now);
+    }
+
+    /// What is open in a namespace keeps its inode from being another's: it need not be asked again who it is.
+    fn pin(&mut self, id: u64, cookie: u64) {
+        let (Some(watcher), Some(unit)) = (&mut self.watcher, self.units.get(&id)) else { return };
+        let inode = unit.member.lock().namespace.inode;
+        watcher.pin(inode, cookie);
     }
 
     fn refused(&mut self, id: u64, error: Error, now: Instant) {
