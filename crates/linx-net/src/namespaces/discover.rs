@@ -174,29 +174,42 @@ fn enter(namespaces: &mut Vec<Namespace>, pinned: &HashMap<u64, u64>) -> Result<
         namespace.cookie = pinned.get(&namespace.inode).copied();
     }
     let mut unknown: Vec<&mut Namespace> = namespaces.iter_mut().filter(|it| it.cookie.is_none()).collect();
-    for batch in unknown.chunks_mut(BATCH) {
-        let mut files: Vec<OwnedFd> = Vec::with_capacity(batch.len());
-        let mut opened: Vec<&mut Namespace> = Vec::with_capacity(batch.len());
-        for namespace in batch {
-            match open(namespace) {
-                Ok(Some(file)) => {
-                    files.push(file);
-                    opened.push(namespace);
-                }
-                Ok(None) => {
-                    gone.insert(namespace.inode);
-                }
-                Err(error) => namespace.refused = Some(refusal(error)?),
-            }
-        }
-        for (namespace, cookie) in opened.into_iter().zip(linx_sys::netns_cookies(&files)?) {
-            match cookie {
-                Ok(cookie) => namespace.cookie = Some(cookie),
-                Err(error) => namespace.refused = Some(refusal(error)?),
-            }
+    let (mut at, mut size) = (0, BATCH);
+    while at < unknown.len() {
+        let end = unknown.len().min(at + size);
+        let Some(batch) = unknown.get_mut(at..end) else { break };
+        match enter_some(batch, &mut gone) {
+            Ok(()) => at = end,
+            // Fewer at once.
+            Err(error) if error.kind() == ErrorKind::TooManyFiles && size > 1 => size = (end - at).max(2) / 2,
+            Err(error) => return Err(error),
         }
     }
     namespaces.retain(|namespace| !gone.contains(&namespace.inode));
+    Ok(())
+}
+
+fn enter_some(batch: &mut [&mut Namespace], gone: &mut HashSet<u64>) -> Result<(), Error> {
+    let mut files: Vec<OwnedFd> = Vec::with_capacity(batch.len());
+    let mut opened: Vec<&mut Namespace> = Vec::with_capacity(batch.len());
+    for namespace in batch {
+        match open(namespace) {
+            Ok(Some(file)) => {
+                files.push(file);
+                opened.push(namespace);
+            }
+            Ok(None) => {
+                gone.insert(namespace.inode);
+            }
+            Err(error) => namespace.refused = Some(refusal(error)?),
+        }
+    }
+    for (namespace, cookie) in opened.into_iter().zip(linx_sys::netns_cookies(&files)?) {
+        match cookie {
+            Ok(cookie) => namespace.cookie = Some(cookie),
+            Err(error) => namespace.refused = Some(refusal(error)?),
+        }
+    }
     Ok(())
 }
 

@@ -21,6 +21,8 @@ use super::{Discovery, Namespace};
 const PERIOD: Duration = Duration::from_secs(1);
 /// After so many periods without a trace of anything new it is looked all the same.
 const BLIND: u32 = 60;
+/// Periods after a change in which it is looked all the same.
+const SETTLING: u32 = 5;
 /// Two looks are at least this far apart.
 const GAP: Duration = Duration::from_millis(100);
 /// Between looks there is this many times the time that the last one took: at most 2 % of a core when nothing
@@ -93,6 +95,7 @@ pub struct Watcher {
     /// What there was at the last look, and how often it was the same since.
     traces: Option<Traces>,
     unchanged: u32,
+    settling: u32,
     /// Inodes that the caller keeps from being used again, and whose they are.
     pinned: HashMap<u64, u64>,
 }
@@ -119,6 +122,7 @@ impl Watcher {
             told: VecDeque::new(),
             traces: None,
             unchanged: 0,
+            settling: 0,
             pinned: HashMap::new(),
         })
     }
@@ -151,9 +155,11 @@ impl Watcher {
         self.is_due = false;
         // What happened after they were taken is seen the next time: they will differ.
         self.traces = traces.filter(|_| !is_led_elsewhere(&found));
-        self.unchanged = 0;
         self.hidden_processes = found.hidden_processes;
         let changes = self.compare(found);
+        // A container's control group may be known a little later than its process.
+        self.settling = if changes.is_empty() { self.settling.saturating_sub(1) } else { SETTLING };
+        self.unchanged = if self.settling == 0 { 0 } else { BLIND };
         self.watch_processes()?;
         Ok(changes)
     }

@@ -81,3 +81,62 @@ fn a_link_that_moves_is_told_to_move() {
         is_it.then(|| assert!(told.moved_from().is_none()))
     });
 }
+
+#[test]
+fn no_move_is_lost_and_none_invented() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let (one, two) = (Namespace::new("fleet-a"), Namespace::new("fleet-b"));
+    one.batch("link add a0 type veth peer name p0\nlink add a1 type veth peer name p1\n");
+    let fleet = fleet_of(&[&one, &two]);
+    let mut watch = fleet.watch();
+    let (a, b) = (synced(&mut watch, one.name()), synced(&mut watch, two.name()));
+    // Two links go to and fro, while others are made and removed in both, and what is new is not what moved.
+    let rounds = 40;
+    std::thread::scope(|scope| {
+        for n in 0..2 {
+            let (one, two) = (&one, &two);
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    one.ip(&format!("link set a{n} netns {}", two.name()));
+                    two.ip(&format!("link set a{n} netns {}", one.name()));
+                }
+            });
+        }
+        for namespace in [&one, &two] {
+            scope.spawn(move || {
+                for n in 0..rounds {
+                    namespace.ip(&format!("link add new{n} type veth peer name other{n}"));
+                    namespace.ip(&format!("link del new{n}"));
+                }
+            });
+        }
+    });
+    fleet.quiet(PATIENCE).unwrap();
+    let (mut gone, mut come, mut strange) = (0, 0, 0);
+    while let Some(told) = watch.next_timeout(Duration::from_millis(500)).unwrap() {
+        let Some(delta) = delta(&told) else { continue };
+        let Object::Link(link) = delta.object() else { continue };
+        let moves = link.name().as_bytes().starts_with(b"a");
+        match delta.change() {
+            Change::Removed if moves => {
+                let to = told.moved_to().unwrap().namespace.as_ref().unwrap().cookie.unwrap();
+                assert!(to != delta.netns() && (to == a || to == b));
+                gone += 1;
+            }
+            Change::Added if moves => {
+                let from = told.moved_from().expect("told where from");
+                assert_eq!(&*from.name, link.name().as_bytes());
+                come += 1;
+            }
+            Change::Changed => {}
+            _ => {
+                assert!(told.moved_from().is_none() && told.moved_to().is_none());
+                strange += 1;
+            }
+        }
+    }
+    println!("{gone} left, {come} came, {strange} others");
+    assert_eq!((gone, come), (4 * rounds, 4 * rounds));
+    assert_eq!(strange, 8 * rounds);
+}

@@ -3,8 +3,8 @@
 //! - **Receive buffers.** All together at most an eighth of the machine's memory: with many namespaces each socket has less
 //!   than it asked for. What is not used costs nothing; it is the most that a storm can take.
 //! - **Comparisons with the kernel (audits).** One namespace at a time. Where something was announced since the last one,
-//!   every minute, as a mirror alone. Where nothing was, one namespace a second: so with up to sixty namespaces each is
-//!   compared every minute, with a thousand every 17 minutes. All together at most one hundredth of a core's time.
+//!   every minute, as a mirror alone. Where nothing was, one namespace in two seconds: so with up to thirty namespaces each
+//!   is compared every minute, with a thousand every 33 minutes. All together at most one hundredth of a core's time.
 //! - **Descriptors.** A few are kept in reserve, for looking at what the fleet has when there are no others.
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,7 +19,7 @@ const MEMORY: u64 = 1 << 30;
 /// A receive buffer is never asked to be smaller.
 const LEAST: usize = 32 << 10;
 /// Of namespaces in which nothing happens, one is compared in this time.
-const ONE_QUIET: Duration = Duration::from_secs(1);
+const ONE_QUIET: Duration = Duration::from_secs(2);
 /// Comparisons take at most one part in so many of the time.
 const SHARE: u32 = 100;
 /// Descriptors in reserve.
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_namespaces_are_compared_one_a_second_and_others_every_minute() {
+    fn quiet_namespaces_are_compared_seldom_and_others_every_minute() {
         let begun = Instant::now();
         let minute = Duration::from_secs(60);
         let mut audits = Audits::default();
@@ -183,7 +183,7 @@ mod tests {
                 busy += u32::from(id == 7);
             }
         }
-        assert!((5_000..9_000).contains(&count), "{count}");
+        assert!((2_500..4_500).contains(&count), "{count}");
         assert!((110..=120).contains(&busy), "{busy}");
         audits.forget(7);
         assert!(audits.of.len() == 999 && audits.due.len() == 999);

@@ -604,8 +604,9 @@ impl FleetDriver {
         }
         let is_alone = self.units.len() < 2;
         let Some(unit) = self.units.get_mut(&id) else { return };
-        if let Some(place) = first_new.filter(|_| unit.held.is_none() && !is_alone) {
-            unit.held = Some((place, now, self.round));
+        if let Some(place) = first_new.filter(|_| !is_alone) {
+            let (place, since) = unit.held.map_or((place, now), |(place, since, _)| (place, since));
+            unit.held = Some((place, since, self.round));
         }
         if is_told {
             self.show(id);

@@ -14,7 +14,7 @@
 //!   have come with [`FleetNotice::moved_from`].
 //! - **Turns.** A storm in one namespace does not keep another from being read, nor a slow watch from hearing of it.
 //! - **Cost.** All receive buffers together take at most an eighth of the memory. Comparisons with the kernel are spread:
-//!   every minute where something is announced, and of idle namespaces one a second.
+//!   every minute where something is announced, and of idle namespaces one in two seconds.
 //!
 //! ```
 //! use linx::Notice;
