@@ -35,7 +35,7 @@ pub use connector::{Comm, ProcConnector, ProcEvent, ProcEvents, ProcNotice};
 pub use error::{Error, ErrorKind, Result, errno_text};
 pub use mount::MountWatch;
 pub use netns::{NETNS_DIR, Netns, NetnsOrigin, netns_cookies};
-pub use options::MemInfo;
+pub use options::{Instruction, MemInfo};
 pub use poll::{PollSet, Wake, first_readable, wait_readable};
 pub use process::{
     Pidfd, boottime, clock_ticks_per_second, hurry_this_thread, in_initial_pid_namespace,

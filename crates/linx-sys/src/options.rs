@@ -38,6 +38,42 @@ fn get<T: PlainIntegers>(
     if result == 0 { Ok(value) } else { Err(last_errno()) }
 }
 
+/// One instruction of a socket filter: classic BPF, <linux/filter.h>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// `BPF_*`
+    pub code: u16,
+    /// Instructions to pass over when the comparison holds.
+    pub if_true: u8,
+    /// And when it does not.
+    pub if_false: u8,
+    /// The constant.
+    pub k: u32,
+}
+
+/// `SO_ATTACH_FILTER`
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> std::result::Result<(), Errno> {
+    let mut instructions: Vec<libc::sock_filter> = program
+        .iter()
+        .map(|it| libc::sock_filter { code: it.code, jt: it.if_true, jf: it.if_false, k: it.k })
+        .collect();
+    let len = u16::try_from(instructions.len()).map_err(|_| Errno::INVAL)?;
+    let program = libc::sock_fprog { len, filter: instructions.as_mut_ptr() };
+    let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the pointer and the length are those of one live sock_fprog, which names as many live instructions as it
+    // says; the kernel only reads them, during the call. The descriptor is borrowed, so it is open.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
 /// Types made of integers only: every pattern of bytes is a value.
 trait PlainIntegers: Copy {}
 impl PlainIntegers for u64 {}

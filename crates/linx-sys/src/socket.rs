@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use crate::caps::Capability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::netns::Netns;
-use crate::options::{self, MemInfo};
+use crate::options::{self, Instruction, MemInfo};
 use crate::poll;
 use crate::recv::{self, Head, Received, RecvBuf};
 
@@ -337,6 +337,15 @@ impl Socket {
             .map_err(|e| e.needing(Capability::NET_BROADCAST))?;
         self.all_nsid.store(on, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Events for which a program of classic BPF returns 0 are not queued, cost no room, and are no loss. It sees the
+    /// datagram, the first netlink header first (SO_ATTACH_FILTER).
+    ///
+    /// # Errors
+    /// EINVAL for a program that the kernel refuses, ENOMEM for one that is too long (`net.core.optmem_max`).
+    pub fn attach_filter(&self, program: &[Instruction]) -> Result<()> {
+        options::attach_filter(self.as_fd(), program).map_err(|e| Error::os("attach a socket filter", e))
     }
 
     fn option(&self, option: libc::c_int, on: bool, name: &'static str) -> Result<()> {

@@ -26,7 +26,7 @@ use super::identity::{self, Hashes};
 use super::implied::{self, Fact, Reach, Scope};
 use super::options::Options;
 use super::state::KINDS;
-use super::table::{Bulk, Place, Record, Table};
+use super::table::{Place, Table};
 use crate::key::Key;
 
 /// Pause before something is read again that did not hold still; it doubles.
@@ -254,8 +254,6 @@ impl Tasks {
 /// What a reading has found so far.
 pub(super) struct Reading {
     pub(super) task: Task,
-    read: Bulk,
-    /// The same, when the dump is over.
     fresh: Table,
     hashes: Hashes,
     begun: Instant,
@@ -274,20 +272,13 @@ impl Reading {
             return;
         }
         let (kind, hash) = (object.kind(), self.hashes.object(object));
-        debug_assert_eq!(kind, self.task.scope.kind);
-        self.read.push(hash, 0, payload);
-    }
-
-    /// The dump is over: what it showed, in order. What it showed twice counts once, as it was shown last.
-    pub(super) fn seal(&mut self) {
-        if self.read.is_empty() {
-            return;
-        }
-        let kind = self.task.scope.kind;
-        self.fresh = std::mem::take(&mut self.read).finish(|a, b| {
-            let objects = identity::borrowed(kind, a).zip(identity::borrowed(kind, b));
-            objects.is_some_and(|(a, b)| identity::is_same(&a, &b))
+        let same = self.fresh.of(hash).position(|record| {
+            identity::borrowed(kind, record.bytes).is_some_and(|known| identity::is_same(&known, object))
         });
+        match same {
+            None => self.fresh.insert(hash, 0, payload, Place::Last),
+            Some(nth) => _ = self.fresh.replace(hash, nth, 0, payload),
+        }
     }
 
     /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway that stands among the hops of a set of
@@ -332,7 +323,6 @@ impl Core {
             self.stats.readings += 1;
             return Some(Reading {
                 task,
-                read: Bulk::default(),
                 fresh: Table::new(),
                 hashes: self.state.hashes.clone(),
                 begun: now,
@@ -446,7 +436,6 @@ impl Core {
         time: SystemTime,
         now: Instant,
     ) -> Concluded {
-        reading.seal();
         let kind = reading.task.scope.kind;
         self.tick(now);
         let (mut touched, is_disturbed) = self.touched(kind, pending);
@@ -567,9 +556,6 @@ impl Core {
         let mut gone: Vec<(u32, Box<[u8]>)> = Vec::new();
         if !reading.is_partial {
             for (hash, record) in before.iter() {
-                if holds(&reading.fresh, hash, record) {
-                    continue;
-                }
                 let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
                 let is_missing = !touched.contains(&hash)
                     && reading.task.scope.holds(&object)
@@ -582,9 +568,6 @@ impl Core {
         }
         let mut come: Vec<(u32, &[u8])> = Vec::new();
         for (hash, record) in reading.fresh.iter().filter(|(hash, _)| !touched.contains(hash)) {
-            if holds(&before, hash, record) {
-                continue;
-            }
             let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
             match self.state.find_at(hash, &object) {
                 None => come.push((hash, record.bytes)),
@@ -762,11 +745,6 @@ impl Core {
             }
         }
     }
-}
-
-/// Whether a table has this very record: most have not changed, and need not be decoded.
-fn holds(table: &Table, hash: u32, record: Record<'_>) -> bool {
-    table.of(hash).any(|other| other.bytes == record.bytes)
 }
 
 impl Scope {

@@ -46,17 +46,16 @@ impl Core {
             return self.put_at(Some(spot), hash, &object, payload, why);
         }
         let replaces = flags.contains(MessageFlags::REPLACE);
+        let siblings = self.siblings(hash, route);
         if route.family() != family::INET6 {
-            let first = if replaces { self.siblings(hash, route).first().copied() } else { None };
-            return match first {
-                Some(spot) => self.put_at(Some(spot), hash, &object, payload, why),
-                None => {
+            return match siblings.first() {
+                Some(spot) if replaces => self.put_at(Some(*spot), hash, &object, payload, why),
+                _ => {
                     let place = if flags.contains(MessageFlags::APPEND) { Place::Last } else { Place::First };
                     self.add(hash, &object, payload, place, why);
                 }
             };
         }
-        let siblings = self.siblings(hash, route);
         let joins = is_ecmp(route);
         let alike: Vec<Spot> =
             siblings.iter().copied().filter(|spot| self.is_ecmp_at(*spot) == joins).collect();

@@ -4,13 +4,17 @@
 //! commits up to G have been announced. They are taken first, so that each change is its commit's and its author's; what
 //! differs then was missed by nobody but us.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use linx_sys::{Netns, PollSet};
+use linx_wire::nft::SetView;
 
 use super::core::{Core, Lane};
 use super::delta::Cause;
+use super::nft::Members;
 use super::options::RuleOptions;
+use super::witness::Witness;
 use crate::error::{ErrorKind, Result};
 use crate::handle::Handle;
 use crate::monitor::{Barrier, Loss, RestartPolicy};
@@ -25,6 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const OWNERS: Duration = Duration::from_secs(1);
 /// Sets with more elements are not compared by the audit.
 const LARGE_SET: usize = 10_000;
+/// Most tables of which it is listened apart; large sets of others are read after each loss.
+const WITNESSES: usize = 16;
 /// Notices that are taken at once.
 const AT_ONCE: usize = 1024;
 /// A pull takes at most one part in so many of the time.
@@ -49,6 +55,8 @@ pub(super) struct Rules {
     loaded: bool,
     /// A notice that was read before its turn.
     held: Option<nft::Notice>,
+    /// One for each table with a large set.
+    witnesses: Arc<Mutex<Vec<Witness>>>,
 }
 
 impl Rules {
@@ -73,6 +81,7 @@ impl Rules {
             barrier: None,
             loaded: false,
             held: None,
+            witnesses: Arc::default(),
         })
     }
 
@@ -89,6 +98,9 @@ impl Rules {
                 Some(notice) => self.take(notice, core, now),
                 None => {
                     core.expire(SystemTime::now(), now);
+                    if let Some(sure) = core.book.as_ref().and_then(super::nft::Book::sure) {
+                        locked(&self.witnesses).iter_mut().for_each(|witness| witness.read(sure));
+                    }
                     return Ok(false);
                 }
             }
@@ -154,6 +166,7 @@ impl Rules {
             Ok(Some(ruleset)) => {
                 self.due = None;
                 self.publish(&ruleset, core, cause)?;
+                self.keep_witnesses(handle, core, cause == Cause::Resync);
                 let ended = Instant::now();
                 self.audit_due = None;
                 if cause == Cause::Audit {
@@ -190,8 +203,11 @@ impl Rules {
 
     /// What is mirrored, of one generation; `None`: nothing is to be compared.
     fn read(&self, handle: &Handle, core: &WithCore<'_>, cause: Cause) -> Result<Option<Ruleset>> {
-        let mut state = None;
-        core(&mut |core| state = core.book.as_ref().map(|book| book.state().clone()));
+        let (mut state, mut sure) = (None, None);
+        core(&mut |core| {
+            state = core.book.as_ref().map(|book| book.state().clone());
+            sure = core.book.as_ref().and_then(super::nft::Book::sure);
+        });
         let state = state.unwrap_or_default();
         let mut pull = nft::pull(handle).retries(RETRIES);
         if let Some((family, name)) = &self.options.table {
@@ -203,7 +219,18 @@ impl Rules {
             Cause::Audit => {
                 pull.elements_of(move |set| state.size_of(set).is_none_or(|size| size <= LARGE_SET))
             }
-            _ => pull.elements_of(move |set| state.is_suspect(set, false)),
+            _ => {
+                let now = nft::generation(handle)?;
+                let witnesses = Arc::clone(&self.witnesses);
+                // It is asked when the pull has waited for the end of all commits that it is of.
+                pull.elements_of(move |set| {
+                    let table = (set.family(), set.table().as_bytes());
+                    let mut witnesses = locked(&witnesses);
+                    let witness = witnesses.iter_mut().find(|witness| witness.table() == table);
+                    let is_untouched = witness.zip(sure).is_some_and(|(it, sure)| it.is_untouched(sure, now));
+                    state.is_suspect(set, is_untouched)
+                })
+            }
         };
         match pull.ruleset() {
             Ok(ruleset) => Ok(Some(ruleset)),
@@ -244,6 +271,13 @@ impl Rules {
             }
             let now = Instant::now();
             core.expire(SystemTime::now(), now);
+            if cause == Cause::Resync {
+                let unread = ruleset.sets().filter(|set| !ruleset.has_elements_of(set));
+                let book = core.book.as_ref();
+                let sizes = unread.filter_map(|set| book?.state().size_of(&set));
+                let spared: usize = sizes.filter(|size| *size > LARGE_SET).sum();
+                core.stats.elements_spared += spared as u64;
+            }
             core.replace_rules(ruleset, cause, SystemTime::now(), now);
         });
         outcome
@@ -313,6 +347,35 @@ impl Rules {
         }
     }
 
+    /// After a pull: a witness for each table with a large set.
+    fn keep_witnesses(&mut self, handle: &Handle, core: &WithCore<'_>, is_resync: bool) {
+        if self.options.without_elements {
+            return;
+        }
+        let (mut large, mut sure) = (Vec::new(), None);
+        core(&mut |core| {
+            let Some(book) = &core.book else { return };
+            sure = book.sure();
+            let sets = book.state().sets().filter(|set| set.len() > LARGE_SET).map(Members::set);
+            large = sets.map(|set| (set.family(), Box::<[u8]>::from(set.table().as_bytes()))).collect();
+        });
+        large.dedup();
+        large.truncate(WITNESSES);
+        let is_of = |witness: &Witness, table: &(u8, Box<[u8]>)| witness.table() == (table.0, &*table.1);
+        let mut witnesses = locked(&self.witnesses);
+        witnesses.retain(|witness| large.iter().any(|table| is_of(witness, table)));
+        if let Some(sure) = sure.filter(|_| is_resync) {
+            witnesses.iter_mut().for_each(|witness| witness.restart(sure));
+        }
+        for table in large {
+            if !witnesses.iter().any(|witness| is_of(witness, &table)) {
+                // Where there can be none, the set is read after a loss.
+                let ask = || nft::generation(handle).ok();
+                witnesses.extend(Witness::new(handle.netns(), table.0, &table.1, ask));
+            }
+        }
+    }
+
     fn audit(&mut self, core: &WithCore<'_>, now: Instant) {
         let mut interval = None;
         core(&mut |core| interval = core.options.audit.filter(|_| core.synced));
@@ -342,6 +405,10 @@ impl Rules {
     pub(super) fn is_idle(&self) -> bool {
         self.due.is_none() && self.held.is_none() && self.loaded
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a commit is not in what was pulled.

@@ -87,6 +87,11 @@ impl Ruleset {
         self.reads_elements && (self.unread.is_empty() || !self.unread.contains(&set_key(set)))
     }
 
+    /// Whether the elements of all sets were read.
+    pub(crate) fn has_all_elements(&self) -> bool {
+        self.reads_elements && self.unread.is_empty()
+    }
+
     /// The generation that all of it is of.
     #[must_use]
     pub fn generation(&self) -> u32 {

@@ -401,9 +401,6 @@ impl Session {
             }
         }
         self.tail.printer.finish()?;
-        for repair in self.follow.sources.values().flat_map(|source| source.mirror.repairs()) {
-            note(repair);
-        }
         if interrupted {
             note(text);
         }

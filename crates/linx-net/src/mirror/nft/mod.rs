@@ -104,6 +104,8 @@ pub struct Book {
     state: State,
     deadlines: Deadlines,
     course: Course,
+    /// All commits up to this generation were announced whole, or are in what was read.
+    sure: Option<u32>,
     /// Tables in which the order of rules is in doubt.
     doubtful: BTreeSet<Vec<u8>>,
 }
@@ -131,6 +133,7 @@ impl Book {
         let elements = (!self.options.without_elements).then_some(ruleset);
         work.replace(&Fresh::new(ruleset), Scope { table: key.as_deref(), ruleset: elements }, now);
         self.state.generation = Some(ruleset.generation());
+        self.sure = self.state.generation;
         self.deadlines.renew(&self.state);
     }
 
@@ -157,6 +160,9 @@ impl Book {
         changes.settle();
         if commit.is_last && commit.generation.is_some() {
             self.state.generation = commit.generation;
+            if commit.complete && self.sure.map(nft::next_generation) == commit.generation {
+                self.sure = commit.generation;
+            }
         }
         self.deadlines.tidy(&self.state);
         (!changes.is_empty()).then(|| Transaction {
@@ -188,7 +194,17 @@ impl Book {
     pub fn replace(&mut self, ruleset: &Ruleset, cause: Cause, now: Instant) -> Option<Group> {
         let group = self.replace_with(ruleset, None, true, cause, now);
         self.state.generation = Some(ruleset.generation());
+        // An audit may leave out elements of which nothing is known.
+        if cause != Cause::Audit || ruleset.has_all_elements() {
+            self.sure = self.state.generation;
+        }
         group
+    }
+
+    /// The generation up to which all commits are in the state, whole: a loss is of those after it.
+    #[must_use]
+    pub fn sure(&self) -> Option<u32> {
+        self.sure
     }
 
     /// The tables in which the order of rules is in doubt since a commit: of a rule that was added beside one that the
