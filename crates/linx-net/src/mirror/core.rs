@@ -444,11 +444,24 @@ impl Core {
         let body = Body::new(kind, Some(record.bytes), Some(payload));
         self.state.replace(spot, object, payload);
         self.tell(body, why);
+        self.look_at_carrier(object);
+    }
+
+    /// A route that is marked to be without a carrier, over a link that has one: its link watch has not run yet, and when it
+    /// does, it takes the mark away without a word, and may not announce a link that is again what it was.
+    fn look_at_carrier(&mut self, object: &ObjectRef<'_>) {
+        let ObjectRef::Route(route) = object else { return };
+        let Some(index) = identity::link_without_carrier(route) else { return };
+        let now = self.begun + Duration::from_secs(self.state.seconds.into());
+        if let Some(consequence) = self.facts.get(&index).and_then(|fact| implied::of_mark(index, fact)) {
+            self.follow(consequence, now);
+        }
     }
 
     pub(super) fn add(&mut self, hash: u32, object: &ObjectRef<'_>, payload: &[u8], place: Place, why: &Why) {
         self.state.insert(hash, object, payload, place);
         self.tell(Body::new(object.kind(), None, Some(payload)), why);
+        self.look_at_carrier(object);
     }
 
     /// What is not there any more, if it was.

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use linx_wire::addr::family;
 use linx_wire::route::{
     Address, AddressRef, AddressView, Lifetime, Link, LinkView, Neighbour, NeighbourRef, NeighbourView,
-    NextHop, NextHopView, NsId, NsIdView, Object, ObjectRef, Route, RouteRef, RouteView, Rule,
+    NextHop, NextHopView, NsId, NsIdView, Object, ObjectRef, Route, RouteFlags, RouteRef, RouteView, Rule,
 };
 use linx_wire::{Compare, Decode, Kind};
 
@@ -250,6 +250,15 @@ fn has_same_hops(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
     };
     let (a, b) = (hops(a), hops(b));
     a == b
+}
+
+/// A link over which a route leads, and of which it says that it has no carrier or is down.
+pub(super) fn link_without_carrier(route: &RouteRef<'_>) -> Option<u32> {
+    let marks = RouteFlags::LINKDOWN | RouteFlags::DEAD;
+    if route.flags().intersects(marks) {
+        return route.oif();
+    }
+    route.hops().find(|hop| marks.bits() & u32::from(hop.flags) != 0).map(|hop| hop.ifindex)
 }
 
 /// Whether every hop of `part` is one of `whole`, which has more.

@@ -5,6 +5,7 @@
 //! | rule | trigger | read again |
 //! |---|---|---|
 //! | link state | a link whose UP, RUNNING, LOWER_UP or operational state is not what the mirror had; `ifi_change` is not asked | next hops; routes over it and routes by next hop objects; its IPv6 addresses when it came up; its proxy neighbours when it went down |
+//! | mark | a route marked `linkdown` or `dead` over a link that has a carrier | routes over that link |
 //! | link gone | DELLINK | the same, and what was on it goes with it |
 //! | link name | a link appeared, went or was renamed | rules with a device |
 //! | link address, master | a link whose address or master is not what the mirror had | forwarding entries |
@@ -289,6 +290,13 @@ pub(super) fn of_part(index: u32, name: &[u8]) -> Consequence {
         what: Name::new(name).to_string().into(),
         scopes: vec![Scope::all(Kind::Link).index(index)],
     }
+}
+
+/// What follows where a route is marked to be without a carrier, and its link has one.
+pub(super) fn of_mark(index: u32, fact: &Fact) -> Option<Consequence> {
+    let scopes = vec![Scope::all(Kind::Route).index(index)];
+    let what = format!("{} carrier", Name::new(&fact.name)).into();
+    (fact.is_up() && fact.has_carrier()).then_some(Consequence { reach: Reach::Link(index), what, scopes })
 }
 
 /// What follows from an announcement of a next hop object.
