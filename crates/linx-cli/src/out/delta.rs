@@ -21,6 +21,8 @@ pub(crate) struct Aside<'a> {
     pub(crate) author: Option<&'a Arc<Author>>,
     /// The line that it follows from.
     pub(crate) trigger: Option<u64>,
+    /// The names of links, where those of its moment lack its own.
+    pub(crate) links: Option<&'a LinkNames>,
     /// The namespaces at the other ends of links.
     pub(crate) peers: Option<&'a dyn Peers>,
     /// Where the link that is gone is now, as far as that is known.
@@ -77,7 +79,8 @@ impl Printer {
     }
 
     fn delta_record(&mut self, place: &Place, delta: &Delta, aside: &Aside<'_>) {
-        let cx = context(&self.layout, &self.machine, delta.links()).peers(aside.peers);
+        let links = aside.links.unwrap_or_else(|| delta.links());
+        let cx = context(&self.layout, &self.machine, links).peers(aside.peers);
         let moved_to = aside.moved_to.map(|(to, moved)| Elsewhere {
             netns: to.map(|place| &place.tag),
             nsid: moved.nsid,
@@ -107,7 +110,8 @@ impl Printer {
         human::columns(paint, sign_of(delta.change()), kind, self.output.buffer());
         // What came is shown as it is since.
         let shown = aside.joined.map_or(delta, |(.., last)| last);
-        let cx = context(&self.layout, &self.machine, shown.links()).peers(aside.peers);
+        let links = aside.links.unwrap_or_else(|| shown.links());
+        let cx = context(&self.layout, &self.machine, links).peers(aside.peers);
         self.text.clear();
         match aside.joined {
             Some((.., last)) => text::write_whole(&mut self.text, last.object().as_ref(), &cx),

@@ -464,9 +464,12 @@ impl Tail {
         };
         let Some(source) = sources.get(&token) else { return };
         let trigger = delta.trigger().and_then(|trigger| source.line_of(trigger.revision?));
+        // What is on a link may be told before the link.
+        let is_early = delta.object().ifindex().is_some_and(|index| delta.links().get(index).is_none());
         let aside = Aside {
             author: entry.author.as_ref(),
             trigger,
+            links: is_early.then_some(&source.links.names),
             peers: peer.as_ref().map(|peer| peer as _),
             moved_to: moved_to.map(|(to, moved)| (to.map(|source| &source.place), moved)),
             moved_from: came.as_ref().map(|came| (&came.from, came.from_index, &*came.name)),
