@@ -385,7 +385,7 @@ impl Driver {
             self.is_behind = more;
             let now = Instant::now();
             let is_resting = self.rest.is_some_and(|rest| now < rest);
-            let reading = if is_resting { None } else { self.shared.lock().core.next_reading(now) };
+            let reading = if is_resting { None } else { self.next_reading(now) };
             let has_read = reading.is_some();
             if let Some(reading) = reading {
                 self.read(reading)?;
@@ -503,6 +503,18 @@ impl Driver {
                 core.lost(lane.lane, loss, time, now);
             }
         }
+    }
+
+    /// What is to be read now. Where nothing is left to read, the first state is what was read so far.
+    fn next_reading(&self, now: Instant) -> Option<Reading> {
+        let mut guarded = self.shared.lock();
+        let was_synced = guarded.core.synced;
+        let reading = guarded.core.next_reading(now);
+        if guarded.core.synced && !was_synced {
+            guarded.synced = SystemTime::now();
+            self.shared.tell(&guarded);
+        }
+        reading
     }
 
     /// Carries out a reading.

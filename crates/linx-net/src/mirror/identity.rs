@@ -220,7 +220,10 @@ pub(super) fn is_same_place(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
 /// Whether two routes of one place are one.
 fn is_same_route(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
     if a.nhid().is_some() || b.nhid().is_some() {
-        return a.nhid() == b.nhid() && a.route_type() == b.route_type();
+        // The type is the object's: `blackhole` while it is one.
+        let wants = |x: &RouteRef<'_>| (x.scope(), x.protocol(), x.prefsrc(), x.flow());
+        let are_alike = || wants(a) == wants(b) && is_rarely_different(a, b);
+        return a.nhid() == b.nhid() && (a.family() == family::INET6 || are_alike());
     }
     if a.family() == family::INET6 {
         return has_same_hops(a, b);

@@ -49,6 +49,8 @@ pub(super) enum Reach {
     Forwarding,
     /// The routes of one hash: an announcement did not say what became of its neighbours.
     Hash(u32),
+    /// The same: one took the place of another, and which that was is uncertain.
+    Victim(u32),
 }
 
 impl Reach {
@@ -56,7 +58,7 @@ impl Reach {
     pub(super) fn explains(&self, object: &ObjectRef<'_>, hash: u32) -> bool {
         match (self, object) {
             (Self::All, _) => true,
-            (Self::Hash(own), ObjectRef::Route(_)) => *own == hash,
+            (Self::Hash(own) | Self::Victim(own), ObjectRef::Route(_)) => *own == hash,
             (Self::Link(index), ObjectRef::Route(route)) => {
                 route.nhid().is_some() || identity::leads_over(route, *index)
             }
@@ -218,6 +220,11 @@ pub(super) fn of_link(index: u32, before: Option<&Fact>, after: Option<&Fact>) -
     let what = match (before, after) {
         (None, None) => return None,
         (None, Some(new)) => {
+            // One that is up already was made while announcements were lost.
+            if new.is_up() {
+                routes(&mut scopes);
+                scopes.push(Scope::all(Kind::Address).family(family::INET6).index(index));
+            }
             scopes.push(Scope::all(Kind::Rule));
             format!("{} added", name(new))
         }

@@ -53,9 +53,12 @@ mod identity;
 mod implied;
 mod lane;
 mod log;
+#[cfg(test)]
+mod model;
 #[cfg(feature = "nft")]
 pub mod nft;
 mod options;
+mod publish;
 mod resync;
 mod routes;
 #[cfg(feature = "nft")]

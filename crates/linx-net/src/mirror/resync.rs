@@ -47,33 +47,33 @@ const MOST_REASONS: usize = 64;
 const LOOPBACK: u32 = 1;
 /// Links that are asked for before a reading.
 const MOST_FENCES: usize = 16;
-/// Attempts after which what nothing accounts for is taken for a difference that the audit should have found.
-const UNEXPLAINED_ATTEMPTS: u32 = 3;
 /// Attempts after which the first state is taken as it is; what is uncertain is read again later.
 const FIRST_ATTEMPTS: u32 = 6;
 
 /// Why something is read again, and what that can account for.
 #[derive(Clone, Debug)]
 pub(super) struct Reason {
-    cause: Cause,
-    reach: Reach,
-    trigger: Option<Trigger>,
+    pub(super) cause: Cause,
+    pub(super) reach: Reach,
+    pub(super) trigger: Option<Trigger>,
 }
 
 /// Something to read again.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) scope: Scope,
-    reasons: Vec<Reason>,
+    pub(super) reasons: Vec<Reason>,
     /// The lanes whose loss it repairs, as bits.
     doubts: u8,
+    /// Those of them for which nothing was read yet.
+    unread: u8,
     due: Instant,
-    attempts: u32,
+    pub(super) attempts: u32,
 }
 
 impl Task {
-    /// The links at which to wait for what was announced to be carried out; none where nothing has to be waited for. To ask
-    /// for a link also runs its link watch (`linkwatch_sync_dev`), which is late otherwise.
+    /// The links at which to wait for what was announced to be carried out, or whose announcement was lost; none where the
+    /// list waits by itself. To ask for a link also runs its link watch (`linkwatch_sync_dev`), which is late otherwise.
     pub(super) fn fences(&self) -> Vec<u32> {
         let implied = self.reasons.iter().filter(|reason| reason.cause == Cause::Implied);
         let link = |reason: &Reason| match reason.reach {
@@ -81,9 +81,16 @@ impl Task {
             _ => LOOPBACK,
         };
         let mut links: Vec<u32> = implied.map(link).take(MOST_FENCES).collect();
+        if links.is_empty() && !matches!(self.scope.kind, Kind::Link | Kind::NextHop) {
+            links.push(LOOPBACK);
+        }
         links.sort_unstable();
         links.dedup();
         links
+    }
+
+    pub(super) fn has(&self, cause: Cause) -> bool {
+        self.reasons.iter().any(|reason| reason.cause == cause)
     }
 
     fn is_only(&self, cause: Cause) -> bool {
@@ -111,9 +118,11 @@ pub(super) struct Tasks {
     list: Vec<Task>,
     /// The doubts that the reading which is under way repairs.
     running: u8,
+    /// The kind that is being read.
+    reading: Option<Kind>,
     /// Links that are gone, and what is on them with them.
     sweeps: Vec<(u32, Option<u64>)>,
-    /// Rules of which there is more than one to the letter.
+    /// Rules and IPv6 routes of which there is more than one to the letter.
     twice: HashSet<Key>,
     paces: HashMap<Kind, Pace>,
     losses: HashMap<Lane, Losses>,
@@ -143,6 +152,7 @@ impl Tasks {
             scope,
             reasons: vec![Reason { cause, reach, trigger }],
             doubts,
+            unread: doubts,
             due: self.earliest(scope.kind, doubts, now),
             attempts: 0,
         };
@@ -168,6 +178,7 @@ impl Tasks {
                 task.scope = other.scope;
             }
             task.doubts |= other.doubts;
+            task.unread |= other.unread;
             task.due = task.due.min(other.due);
             task.attempts = task.attempts.max(other.attempts);
             for reason in other.reasons {
@@ -224,19 +235,39 @@ impl Tasks {
         self.is_pulling = is_pulling;
     }
 
+    /// Whether objects of a kind are to be read, or are being read.
+    pub(super) fn reads(&self, kind: Kind) -> bool {
+        self.reading == Some(kind) || self.list.iter().any(|task| task.scope.kind == kind)
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let due = self.list.iter().map(|task| task.due).min();
+        let waits = self.waits_for_links();
+        let due = self.list.iter().filter(|task| !waits(task)).map(|task| task.due).min();
         due.into_iter().chain(self.audit_due).min()
+    }
+
+    /// After a loss, links are read before what is on them: until then it is not known which announcements of links are of
+    /// a change, from which something else follows.
+    fn waits_for_links(&self) -> impl Fn(&Task) -> bool + use<> {
+        let links = self.list.iter().filter(|task| task.scope.kind == Kind::Link);
+        let unread = links.fold(0, |bits, task| bits | task.unread);
+        move |task| task.scope.kind != Kind::Link && task.unread & unread != 0
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Task> {
         let rank = |task: &Task| KINDS.iter().position(|kind| *kind == task.scope.kind);
-        let due = self.list.iter().enumerate().filter(|(_, task)| task.due <= now);
+        let waits = self.waits_for_links();
+        let due = self.list.iter().enumerate().filter(|(_, task)| task.due <= now && !waits(task));
         let (at, _) = due.min_by_key(|(_, task)| (rank(task), task.due))?;
         Some(self.list.swap_remove(at))
     }
 
-    /// Notes that a rule is there twice, or takes the note back: whether it was.
+    /// Whether anything may be there twice.
+    pub(super) fn has_twins(&self) -> bool {
+        !self.twice.is_empty()
+    }
+
+    /// Notes that a rule or a route is there twice, or takes the note back: whether it was.
     pub(super) fn twice(&mut self, key: Key, is_twice: bool) -> bool {
         if is_twice { self.twice.insert(key) } else { self.twice.remove(&key) }
     }
@@ -254,8 +285,10 @@ impl Tasks {
 /// What a reading has found so far.
 pub(super) struct Reading {
     pub(super) task: Task,
-    fresh: Table,
+    pub(super) fresh: Table,
     hashes: Hashes,
+    /// What is there twice, to the letter.
+    twins: Vec<Key>,
     begun: Instant,
     /// What is missing from it may be there.
     pub(super) is_partial: bool,
@@ -277,15 +310,27 @@ impl Reading {
         });
         match same {
             None => self.fresh.insert(hash, 0, payload, Place::Last),
-            Some(nth) => _ = self.fresh.replace(hash, nth, 0, payload),
+            Some(nth) => {
+                if matches!(kind, Kind::Rule | Kind::Route) {
+                    self.twins.push(Key::of(object));
+                }
+                self.fresh.replace(hash, nth, 0, payload);
+            }
         }
     }
 
     /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway that stands among the hops of a set of
     /// the same destination and metric is there, and not shown (KERNEL.md 4.3).
-    fn hides(&self, hash: u32, object: &ObjectRef<'_>) -> bool {
+    pub(super) fn hides(&self, hash: u32, object: &ObjectRef<'_>) -> bool {
         let ObjectRef::Route(route) = object else { return false };
-        if route.family() != family::INET6 || route.gateway().is_some() || route.hops().next().is_some() {
+        // Where announcements were lost, that of its end may be among them; and some ends are not announced.
+        let may_have_gone = self.task.doubts != 0
+            || self.task.reasons.iter().any(|it| {
+                let is_meant = it.cause == Cause::Implied || matches!(it.reach, Reach::Victim(_));
+                is_meant && it.reach.explains(object, hash)
+            });
+        let is_plain = route.gateway().is_none() && route.hops().next().is_none();
+        if may_have_gone || route.family() != family::INET6 || !is_plain {
             return false;
         }
         self.fresh.of(hash).any(|record| match identity::borrowed(Kind::Route, record.bytes) {
@@ -296,7 +341,7 @@ impl Reading {
         })
     }
 
-    fn find(&self, hash: u32, object: &ObjectRef<'_>) -> Option<&[u8]> {
+    pub(super) fn find(&self, hash: u32, object: &ObjectRef<'_>) -> Option<&[u8]> {
         let kind = object.kind();
         self.fresh.of(hash).map(|record| record.bytes).find(|payload| {
             identity::borrowed(kind, payload).is_some_and(|known| identity::is_same(&known, object))
@@ -317,14 +362,17 @@ impl Core {
         self.audit(now);
         while let Some(mut task) = self.tasks.take_due(now) {
             if !self.refine(&mut task) {
+                // It may have been the last that the first state waited for.
+                self.begin_if_read();
                 continue;
             }
-            self.tasks.running = task.doubts;
+            (self.tasks.running, self.tasks.reading) = (task.doubts, Some(task.scope.kind));
             self.stats.readings += 1;
             return Some(Reading {
                 task,
                 fresh: Table::new(),
                 hashes: self.state.hashes.clone(),
+                twins: Vec::new(),
                 begun: now,
                 is_partial: false,
                 is_torn: false,
@@ -364,11 +412,7 @@ impl Core {
 
     /// Narrows what is to be read to what may have changed; false when nothing can have.
     fn refine(&self, task: &mut Task) -> bool {
-        if !task.is_only(Cause::Implied) {
-            if task.scope.index.is_some() {
-                // A resync or an event of a link reads what it says.
-                return true;
-            }
+        if task.doubts != 0 || !task.is_only(Cause::Implied) {
             return true;
         }
         match task.scope.kind {
@@ -453,6 +497,9 @@ impl Core {
         if self.options.holds(kind) {
             is_unsettled |= !self.publish(&reading, &touched, time);
         }
+        for key in reading.twins.drain(..) {
+            self.tasks.twice(key, true);
+        }
         let cost = now.saturating_duration_since(reading.begun);
         self.tasks.paces.insert(kind, Pace { ended: now, cost });
         if reading.task.reasons.iter().any(|reason| reason.cause == Cause::Audit) {
@@ -468,12 +515,12 @@ impl Core {
         if self.options.holds(kind) {
             is_unsettled |= touched.iter().any(|hash| !self.agrees(&reading, *hash));
         }
-        self.tasks.running = 0;
+        (self.tasks.running, self.tasks.reading) = (0, None);
         if is_unsettled {
             let Task { scope, reasons, doubts, attempts, .. } = reading.task;
             let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE);
             let attempts = attempts + 1;
-            let mut task = Task { scope, reasons, doubts, due: now + pause, attempts };
+            let mut task = Task { scope, reasons, doubts, unread: 0, due: now + pause, attempts };
             self.tasks.merge(&mut task);
             self.tasks.list.push(task);
         }
@@ -516,144 +563,10 @@ impl Core {
 
     /// A reading failed: it is tried again later.
     pub(super) fn put_off(&mut self, reading: Reading, now: Instant) {
-        self.tasks.running = 0;
-        let Task { scope, reasons, doubts, attempts, .. } = reading.task;
-        let mut task = Task { scope, reasons, doubts, due: now + FIRST_PAUSE, attempts };
+        (self.tasks.running, self.tasks.reading) = (0, None);
+        let mut task = Task { due: now + FIRST_PAUSE, ..reading.task };
         self.tasks.merge(&mut task);
         self.tasks.list.push(task);
-    }
-
-    /// Why an object was found to be different. `None`: what it follows from may have been announced meanwhile, and is fed
-    /// before it is read again.
-    fn why(&self, task: &Task, object: &ObjectRef<'_>, hash: u32, time: SystemTime) -> Option<Why> {
-        self.reason(task, object, hash, time)
-            // Nothing accounts for it: it was wrong before.
-            .or_else(|| (task.attempts >= UNEXPLAINED_ATTEMPTS).then(|| Why::new(time, Cause::Audit)))
-    }
-
-    fn reason(&self, task: &Task, object: &ObjectRef<'_>, hash: u32, time: SystemTime) -> Option<Why> {
-        let rank = |reason: &&Reason| match reason.cause {
-            Cause::Implied => 0,
-            Cause::Event => 1,
-            Cause::Resync => 2,
-            _ => 3,
-        };
-        let explains = |reason: &&Reason| reason.reach.explains(object, hash);
-        let reason = task.reasons.iter().filter(explains).min_by_key(rank)?;
-        Some(Why { trigger: reason.trigger.clone(), ..Why::new(time, reason.cause) })
-    }
-
-    /// False: something is not accounted for.
-    fn publish(&mut self, reading: &Reading, touched: &HashSet<u32>, time: SystemTime) -> bool {
-        let kind = reading.task.scope.kind;
-        if kind == Kind::Route && self.state.routes.is_empty() && !self.synced && touched.is_empty() {
-            self.state.adopt_routes(reading.fresh.clone());
-            return true;
-        }
-        let mut is_explained = true;
-        // A snapshot costs nothing, and what is changed meanwhile does not disturb it.
-        let before = self.state.table(kind).cloned().unwrap_or_default();
-        let mut gone: Vec<(u32, Box<[u8]>)> = Vec::new();
-        if !reading.is_partial {
-            for (hash, record) in before.iter() {
-                let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
-                let is_missing = !touched.contains(&hash)
-                    && reading.task.scope.holds(&object)
-                    && reading.find(hash, &object).is_none()
-                    && !reading.hides(hash, &object);
-                if is_missing {
-                    gone.push((hash, record.bytes.into()));
-                }
-            }
-        }
-        let mut come: Vec<(u32, &[u8])> = Vec::new();
-        for (hash, record) in reading.fresh.iter().filter(|(hash, _)| !touched.contains(hash)) {
-            let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
-            match self.state.find_at(hash, &object) {
-                None => come.push((hash, record.bytes)),
-                Some((_, known)) if known.bytes == record.bytes => {}
-                Some((spot, known)) => match self.why(&reading.task, &object, hash, time) {
-                    Some(why) => self.put_at(Some(spot), hash, &object, record.bytes, &why),
-                    // What is the same as far as it is compared needs no reason.
-                    None => {
-                        let compare = self.compare(Cause::Event);
-                        is_explained &= identity::is_equal_bytes(kind, known.bytes, &object, compare);
-                    }
-                },
-            }
-        }
-        self.replace_pairs(reading, &mut gone, &mut come, time);
-        for (hash, payload) in &gone {
-            let Some(object) = identity::borrowed(kind, payload) else { continue };
-            match self.why(&reading.task, &object, *hash, time) {
-                Some(why) => self.remove(&object, &why),
-                None => is_explained = false,
-            }
-        }
-        for (hash, payload) in &come {
-            let Some(object) = identity::borrowed(kind, payload) else { continue };
-            match self.why(&reading.task, &object, *hash, time) {
-                Some(why) => self.add(*hash, &object, payload, Place::Last, &why),
-                None => is_explained = false,
-            }
-        }
-        if kind == Kind::Route {
-            let changed: HashSet<u32> =
-                gone.iter().map(|(hash, _)| *hash).chain(come.iter().map(|(hash, _)| *hash)).collect();
-            changed.into_iter().for_each(|hash| self.restore_order(reading, hash));
-        }
-        is_explained
-    }
-
-    /// A route that is gone and one that came in its place are one that changed.
-    fn replace_pairs(
-        &mut self,
-        reading: &Reading,
-        gone: &mut Vec<(u32, Box<[u8]>)>,
-        come: &mut Vec<(u32, &[u8])>,
-        time: SystemTime,
-    ) {
-        if reading.task.scope.kind != Kind::Route || gone.is_empty() {
-            return;
-        }
-        come.retain(|(hash, payload)| {
-            let Some(new) = identity::borrowed(Kind::Route, payload) else { return true };
-            let pair = gone.iter().position(|(other, old)| {
-                other == hash
-                    && match (identity::borrowed(Kind::Route, old), &new) {
-                        (Some(ObjectRef::Route(old)), ObjectRef::Route(new)) => {
-                            identity::is_same_place(&old, new)
-                        }
-                        _ => false,
-                    }
-            });
-            let Some(at) = pair else { return true };
-            let Some(why) = self.why(&reading.task, &new, *hash, time) else { return true };
-            let (_, old) = gone.swap_remove(at);
-            let Some(old) = identity::borrowed(Kind::Route, &old) else { return true };
-            let spot = self.state.find_at(*hash, &old).map(|(spot, _)| spot);
-            self.put_at(spot, *hash, &new, payload, &why);
-            false
-        });
-    }
-
-    /// Routes with equal keys are held in the kernel's order.
-    fn restore_order(&mut self, reading: &Reading, hash: u32) {
-        let is_whole = reading.task.scope.index.is_none();
-        let (held, read) = (self.state.routes.of(hash), reading.fresh.of(hash));
-        if !is_whole
-            || held.clone().count() < 2
-            || held.map(|it| it.bytes).eq(read.clone().map(|it| it.bytes))
-        {
-            return;
-        }
-        if self.state.routes.of(hash).count() != read.clone().count() {
-            return;
-        }
-        let all: Vec<Box<[u8]>> = read.map(|record| record.bytes.into()).collect();
-        for (nth, payload) in all.iter().enumerate() {
-            self.state.routes.replace(hash, nth, 0, payload);
-        }
     }
 
     /// Links were read: what is known of each, for what follows from it.

@@ -7,6 +7,7 @@
 //! | IPv4, neither | it is before them |
 //! | IPv6, several hops | it is the whole set that routes with gateways of one metric are joined to, the new hop first |
 //! | IPv6, REPLACE | a gateway: instead of that set; none, or a next hop object: instead of the first such route |
+//! | IPv6, REPLACE by what is there already | there may be two of it |
 //! | IPv6, DELROUTE of one hop | the set without it, which is not told |
 
 use std::time::Instant;
@@ -23,6 +24,7 @@ use super::identity;
 use super::implied::{Reach, Scope};
 use super::state::Spot;
 use super::table::Place;
+use crate::key::Key;
 
 impl Core {
     pub(super) fn route_new(
@@ -42,11 +44,25 @@ impl Core {
             // Its link went after this was announced.
             return self.ambiguous(route, hash, now);
         }
-        if let Some((spot, _)) = self.state.find_at(hash, &object) {
-            return self.put_at(Some(spot), hash, &object, payload, why);
-        }
         let replaces = flags.contains(MessageFlags::REPLACE);
+        if let Some((spot, _)) = self.state.find_at(hash, &object) {
+            let is_twin = replaces && self.would_be_twin(route, spot);
+            self.put_at(Some(spot), hash, &object, payload, why);
+            if is_twin {
+                // It may have taken another's place, and there are two of it then.
+                self.tasks.twice(Key::of(&object), true);
+            }
+            if is_twin || route.family() == family::INET && self.siblings(hash, route).len() > 1 {
+                // One that is new had gone in silence, and stands elsewhere now.
+                self.ambiguous(route, hash, now);
+            }
+            return;
+        }
         let siblings = self.siblings(hash, route);
+        if replaces && siblings.len() > 1 && self.tasks.reads(Kind::Route) {
+            // The first of them may be gone already.
+            self.read_again(route, Reach::Victim(hash), now);
+        }
         if route.family() != family::INET6 {
             return match siblings.first() {
                 Some(spot) if replaces => self.put_at(Some(*spot), hash, &object, payload, why),
@@ -92,6 +108,10 @@ impl Core {
     pub(super) fn route_del(&mut self, route: &RouteRef<'_>, why: &Why, now: Instant) {
         let object = ObjectRef::Route(*route);
         let hash = self.state.hashes.object(&object);
+        if self.tasks.has_twins() && self.tasks.twice(Key::of(&object), false) {
+            // Whether there is another is told by a reading alone.
+            return self.ambiguous(route, hash, now);
+        }
         if let Some((spot, _)) = self.state.find_at(hash, &object) {
             return self.remove_at(spot, Kind::Route, why);
         }
@@ -105,14 +125,29 @@ impl Core {
         }
     }
 
+    /// Whether an IPv6 route that replaces one, and is held already, replaces another than itself: the kernel does not
+    /// look whether it has it.
+    fn would_be_twin(&self, route: &RouteRef<'_>, held: Spot) -> bool {
+        if route.family() != family::INET6 || is_ecmp(route) {
+            return false;
+        }
+        let siblings = self.siblings(held.hash, route);
+        let victim = siblings.iter().find(|spot| !self.is_ecmp_at(**spot));
+        victim.is_some_and(|victim| victim.nth != held.nth)
+    }
+
     /// An announcement does not say all: what it is about is read again.
     fn ambiguous(&mut self, route: &RouteRef<'_>, hash: u32, now: Instant) {
+        self.read_again(route, Reach::Hash(hash), now);
+    }
+
+    fn read_again(&mut self, route: &RouteRef<'_>, reach: Reach, now: Instant) {
         let scope = Scope::all(Kind::Route).family(route.family()).table(route.table());
-        self.tasks.add(scope, Cause::Event, Reach::Hash(hash), None, 0, now);
+        self.tasks.add(scope, Cause::Event, reach, None, 0, now);
     }
 
     /// Whether a route leads over a link that is not there.
-    fn is_astray(&self, route: &RouteRef<'_>) -> bool {
+    pub(super) fn is_astray(&self, route: &RouteRef<'_>) -> bool {
         let is_gone = |index: u32| index != 0 && !self.facts.contains_key(&index);
         !self.facts.is_empty()
             && (route.oif().is_some_and(is_gone) || route.hops().any(|hop| is_gone(hop.ifindex)))
