@@ -14,7 +14,7 @@ use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
 use crate::{Scale, command, measure};
 
-const RAW: &str = "raw receive loop, 32 KiB";
+pub const RAW: &str = "raw receive loop, 32 KiB";
 
 const CALLBACK: &str = "linx, typed callback";
 const STREAM: &str = "linx, stream";
@@ -91,7 +91,7 @@ fn turn<'a>(
 pub fn child(name: &str) -> Outcome<()> {
     let (cpu, wall) = (measure::process_cpu(), Instant::now());
     let routes = match name {
-        RAW => raw()?,
+        RAW => raw(2)?,
         CALLBACK | STREAM | ALL => linx(name).map_err(|error| error.to_string())?,
         _ => crate::peers::dump(name)?,
     };
@@ -121,10 +121,10 @@ fn linx(name: &str) -> Result<usize, linx::Error> {
 }
 
 /// The least that a dump costs: receive, and step from header to header.
-fn raw() -> Outcome<usize> {
+pub fn raw(family: u8) -> Outcome<usize> {
     let io = |error: rustix::io::Errno| error.to_string();
     let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).map_err(io)?;
-    let request = RouteFilter { family: 2, ..RouteFilter::default() }.request();
+    let request = RouteFilter { family, ..RouteFilter::default() }.request();
     let request = request.finish(1, 0).map_err(|error| error.to_string())?;
     rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).map_err(io)?;
     let mut buffer = vec![0; 32 * 1024];

@@ -23,22 +23,36 @@ pub struct Sender {
     delete: Vec<u8>,
     batch: Vec<u8>,
     buf: RecvBuf,
+    /// Where in a message the number of its route stands, that is the last four bytes of its destination.
+    number: usize,
 }
 
 impl Sender {
-    /// A sender in a namespace.
+    /// A sender of IPv4 routes in a namespace.
     pub fn new(namespace: &Namespace) -> Outcome<Self> {
+        Self::of(namespace, 2, &[0; 4], &[10, 255, 0, 2])
+    }
+
+    /// A sender of IPv6 routes, to 2001:db8::1400:0/128 and those after it.
+    pub fn v6(namespace: &Namespace) -> Outcome<Self> {
+        let (mut destination, mut gateway) = ([0; 16], [0; 16]);
+        destination[..4].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        (gateway[0], gateway[1], gateway[15]) = (0xfe, 0x80, 2);
+        Self::of(namespace, 10, &destination, &gateway)
+    }
+
+    fn of(namespace: &Namespace, family: u8, destination: &[u8], gateway: &[u8]) -> Outcome<Self> {
         let socket = namespace.socket()?;
         socket.set_sndbuf(8 << 20).map_err(|error| error.to_string())?;
-        let body = [2u8, 32, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
+        let body = [family, destination.len() as u8 * 8, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0];
         let create = MessageFlags::ATOMIC | MessageFlags::MATCH; // NLM_F_CREATE | NLM_F_EXCL
         // The destination comes first, so that its place is known.
         let add = Request::new(24, create)
             .body(&body)
-            .attribute(1, &[0; 4])
-            .attribute(5, &[10, 255, 0, 2])
+            .attribute(1, destination)
+            .attribute(5, gateway)
             .attribute_u32(4, namespace.link);
-        let delete = Request::new(25, MessageFlags::empty()).body(&body).attribute(1, &[0; 4]);
+        let delete = Request::new(25, MessageFlags::empty()).body(&body).attribute(1, destination);
         let finish = |request: Request| request.finish(1, 0).map_err(|error| error.to_string());
         Ok(Self {
             socket,
@@ -46,6 +60,7 @@ impl Sender {
             delete: finish(delete)?,
             batch: Vec::with_capacity(8192),
             buf: RecvBuf::for_dumps(),
+            number: HEADER_LEN + body.len() + 4 + destination.len() - 4,
         })
     }
 
@@ -53,7 +68,7 @@ impl Sender {
     pub fn send(&mut self, routes: std::ops::Range<u32>, delete: bool) -> Outcome<()> {
         self.batch.clear();
         for n in routes {
-            let at = self.batch.len() + HEADER_LEN + 12 + 4;
+            let at = self.batch.len() + self.number;
             self.batch.extend_from_slice(if delete { &self.delete } else { &self.add });
             self.batch[at..at + 4].copy_from_slice(&(FIRST + n).to_be_bytes());
         }

@@ -10,6 +10,7 @@ mod latency;
 mod load;
 mod measure;
 mod messages;
+mod mirror;
 mod monitors;
 mod namespace;
 mod nft;
@@ -18,6 +19,7 @@ mod peers;
 mod render;
 mod report;
 mod storm;
+mod truth;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::{Command, ExitCode, Stdio};
@@ -74,12 +76,15 @@ pub struct Scale {
 
 type Area = (&'static str, fn(Scale, &mut Report) -> Outcome<()>);
 
-const AREAS: [Area; 7] = [
+const AREAS: [Area; 10] = [
     ("decode", decode::run),
     ("render", render::run),
     ("dump", dump::run),
     ("storm", storm::run),
     ("latency", latency::run),
+    ("mirror", mirror::run),
+    ("mirror-storm", mirror::storms),
+    ("mirror-truth", truth::run),
     ("nft-pull", nft::pull::run),
     ("nft-storm", nft::storm::run),
 ];
@@ -87,7 +92,8 @@ const AREAS: [Area; 7] = [
 const USAGE: &str = "\
 linx-bench [NAME…] [--rounds N] [--short] [--only TEXT] [--json FILE]
 
-  NAME          decode, render, dump, storm, latency, nft-pull, nft-storm; all of them without one
+  NAME          decode, render, dump, storm, latency, mirror, mirror-storm, mirror-truth, nft-pull, nft-storm;
+                all of them without one
   --rounds N    turns of each contestant (5)
   --short       little of everything, to see that it works
   --only TEXT   the contestants whose name has it, for a profiler
@@ -129,6 +135,7 @@ fn run() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["child", "dump", name] => return dump::child(name),
+        ["child", "mirror", name, family] => return mirror::child(name, family),
         ["child", "nft-pull", name] => return nft::pull::child(name),
         ["child", "monitor", name, rcvbuf, timed] => return monitors::child(name, rcvbuf, timed),
         _ => {}

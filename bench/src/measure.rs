@@ -73,10 +73,20 @@ pub fn wait(child: Child) -> Outcome<Usage> {
 
 /// Most memory that a process ever had, MB.
 pub fn peak_of(pid: u32) -> Outcome<f64> {
+    status(&pid.to_string(), "VmHWM:")
+}
+
+/// Memory that this process has now, MB.
+pub fn resident() -> Outcome<f64> {
+    status("self", "VmRSS:")
+}
+
+/// A size of a process, MB.
+fn status(pid: &str, name: &str) -> Outcome<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| error.to_string())?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok());
-    kib.map(|kib| kib / 1024.0).ok_or_else(|| format!("process {pid} has no VmHWM"))
+    kib.map(|kib| kib / 1024.0).ok_or_else(|| format!("process {pid} has no {name}"))
 }
 
 /// Waits until a process uses no CPU; returns its CPU time.

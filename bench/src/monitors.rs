@@ -22,6 +22,7 @@ use rustix::process::Signal;
 
 use crate::load::FIRST;
 use crate::measure;
+use crate::mirror;
 use crate::namespace::Namespace;
 use crate::nft::monitor as nft;
 use crate::report::Outcome;
@@ -42,6 +43,8 @@ const DELROUTE: u16 = 25;
 
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 static OVERFLOWS: AtomicU64 = AtomicU64::new(0);
+/// Counts what was not counted one by one, before the figures are told.
+pub static LAST: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 /// When each route's addition was in hand, ns; only where latency is measured.
 static TIMES: OnceLock<Box<[AtomicU64]>> = OnceLock::new();
 
@@ -82,6 +85,9 @@ pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
     }
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        if let Some(count) = LAST.get() {
+            count();
+        }
         println!("{} {}", EVENTS.load(Ordering::Relaxed), OVERFLOWS.load(Ordering::Relaxed));
         for time in TIMES.get().into_iter().flatten() {
             println!("{}", time.load(Ordering::Relaxed));
@@ -96,6 +102,7 @@ pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
             _ => {}
         }),
         nft::RAW | nft::LINX | nft::READ | nft::NLINK => nft::run(name, rcvbuf),
+        mirror::ALONE | mirror::WATCHED | mirror::WATCHED_BY_5 => mirror::monitor(name, rcvbuf),
         LINX | BORROWED => linx(name, rcvbuf).map_err(|error| error.to_string()),
         _ => crate::peers::monitor(name, rcvbuf),
     }
@@ -199,6 +206,8 @@ pub struct Verdict {
     pub times: Vec<u64>,
     /// Most memory that it ever had.
     pub peak_mb: f64,
+    /// How often it was told that it lost events.
+    pub overflows: u64,
 }
 
 impl Measured {
@@ -269,14 +278,15 @@ impl Measured {
                 output.read_to_string(&mut said).map_err(|error| error.to_string())?;
                 let mut words = said.split_whitespace().map(|word| word.parse().unwrap_or(0));
                 let events = words.next().ok_or("it said nothing")?;
-                Verdict { cpu, events, times: words.skip(1).collect(), peak_mb }
+                let overflows = words.next().unwrap_or(0);
+                Verdict { cpu, events, times: words.collect(), peak_mb, overflows }
             }
             Heard::Lines(path, before) => {
                 let pid = rustix::process::Pid::from_child(&self.child);
                 rustix::process::kill_process(pid, rustix::process::Signal::TERM)
                     .map_err(|e| e.to_string())?;
                 let _ = self.child.wait();
-                Verdict { cpu, events: lines(path)? - *before, times: Vec::new(), peak_mb }
+                Verdict { cpu, events: lines(path)? - *before, times: Vec::new(), peak_mb, overflows: 0 }
             }
         };
         Ok(verdict)

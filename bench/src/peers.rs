@@ -1,5 +1,6 @@
 //! The peers: netlink-packet-route and rtnetlink, netlink-bindings, nlink, neli.
 
+mod mirror;
 mod nft;
 
 use std::hint::black_box;
@@ -23,6 +24,7 @@ use crate::decode::{payloads, timed};
 use crate::monitors;
 use crate::report::{Contestant, Outcome};
 
+pub use mirror::Reflected;
 pub use nft::*;
 
 /// Decoders of route messages.

@@ -109,6 +109,11 @@ impl Report {
         Self { scale, tables: Vec::new(), missed: Vec::new(), met: 0 }
     }
 
+    /// A table that was printed elsewhere, as JSON.
+    pub fn add(&mut self, table: String) {
+        self.tables.push(table);
+    }
+
     /// Lets all contestants take their turns and prints their table; ratios are to the first one, and are medians of the
     /// ratios within each round. The first turn of each warms up, unless `cold`.
     pub fn race(

@@ -8,7 +8,7 @@ use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
 use crate::{Scale, command, measure};
 
-const MIB: usize = 1 << 20;
+pub const MIB: usize = 1 << 20;
 
 /// The storm tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
@@ -122,7 +122,8 @@ fn hogs(namespace: &Namespace, events: u32, report: &mut Report) -> Outcome<()> 
     report.race(&title, "µs/event", true, contestants, &[])
 }
 
-fn turn(
+/// One storm, and what it cost who heard of it.
+pub fn turn(
     namespace: &Namespace,
     events: u32,
     rate: Option<f64>,
@@ -141,5 +142,6 @@ fn turn(
     let lost = 100.0 * (1.0 - verdict.events as f64 / f64::from(events));
     Ok(Sample::new(verdict.cpu.as_secs_f64() * 1e6 / verdict.events as f64)
         .with("lost %", lost.max(0.0))
+        .with("losses told", verdict.overflows as f64)
         .with("sent, 1000/s", reached / 1e3))
 }
