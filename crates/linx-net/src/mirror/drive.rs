@@ -264,6 +264,21 @@ impl Driver {
         &self.shared
     }
 
+    /// Holds so many bytes of changes for the watches from here on, however many changes these are: a link that takes a
+    /// million routes along makes a million at once. Unless told, 32,768 changes are held, 16 MiB at most.
+    pub fn hold(&self, bytes: usize) {
+        self.shared.lock().core.log.hold(bytes);
+    }
+
+    /// Forgets the changes that are held, where they take more than `bytes`: for whoever has read them all. A watch that
+    /// has not is told [`Lagged`](super::Notice::Lagged).
+    pub fn forget(&self, bytes: usize) {
+        let mut guarded = self.shared.lock();
+        if guarded.core.log.heap_bytes() > bytes {
+            guarded.core.log.forget();
+        }
+    }
+
     /// When [`advance`](Self::advance) wants to be called, if its descriptor is not readable before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

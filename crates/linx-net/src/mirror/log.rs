@@ -20,9 +20,16 @@ pub(super) struct Log {
     /// The place of the first of them.
     first: u64,
     bytes: usize,
+    /// Bytes to hold at most, whatever the number; `None`: as said above.
+    most: Option<usize>,
 }
 
 impl Log {
+    /// Holds so many bytes from here on, whatever the number of notices.
+    pub(super) fn hold(&mut self, bytes: usize) {
+        self.most = Some(bytes);
+    }
+
     /// The place behind the last.
     pub(super) fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
@@ -32,7 +39,8 @@ impl Log {
         let bytes = notice.heap_bytes();
         self.bytes += bytes;
         self.entries.push_back((notice, u32::try_from(bytes).unwrap_or(u32::MAX)));
-        while self.entries.len() > ENTRIES || self.bytes > BYTES && self.entries.len() > 1 {
+        let (entries, most) = self.most.map_or((ENTRIES, BYTES), |most| (usize::MAX, most));
+        while self.entries.len() > entries || self.bytes > most && self.entries.len() > 1 {
             if let Some((_, bytes)) = self.entries.pop_front() {
                 self.bytes = self.bytes.saturating_sub(bytes as usize);
                 self.first += 1;
@@ -81,6 +89,12 @@ impl Log {
         }
     }
 
+    /// Forgets all of them, and gives the memory back.
+    pub(super) fn forget(&mut self) {
+        self.first = self.end();
+        (self.entries, self.bytes) = (VecDeque::new(), 0);
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.bytes
     }
@@ -89,3 +103,30 @@ impl Log {
 /// A place that is not held any more.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lag;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_held_where_it_is_asked_for_and_forgotten_when_it_was_read() {
+        let mut log = Log::default();
+        for _ in 0..ENTRIES + 10 {
+            log.push(Notice::Lagged);
+        }
+        assert!(log.at(9).is_err() && matches!(log.at(10), Ok(Some(_))));
+        log.hold(usize::MAX);
+        for _ in 0..ENTRIES {
+            log.push(Notice::Lagged);
+        }
+        assert!(matches!(log.at(10), Ok(Some(_))));
+        let end = log.end();
+        log.forget();
+        assert_eq!((log.end(), log.heap_bytes()), (end, 0));
+        assert!(log.at(end - 1).is_err() && matches!(log.at(end), Ok(None)));
+        log.hold(1);
+        log.push(Notice::Lagged);
+        log.push(Notice::Lagged);
+        assert!(log.at(end).is_err() && matches!(log.at(end + 1), Ok(Some(_))), "one is held at least");
+    }
+}

@@ -15,6 +15,11 @@ use crate::filter::Links;
 use crate::object::Object;
 use crate::place::Place;
 
+/// Changes that a mirror may tell at once, in receive buffers; and bytes of them at least. What is more is told as what it
+/// comes to.
+const HELD: usize = 8;
+const LEAST_HELD: usize = 1 << 20;
+
 /// Lines of which others may follow that are remembered.
 const TRIGGERS: usize = 4096;
 
@@ -106,6 +111,8 @@ impl Source {
             }
             driver => driver?,
         };
+        // Held until they are read, right after.
+        driver.hold(rcvbuf.saturating_mul(HELD).max(LEAST_HELD));
         let mirror = driver.mirror();
         // The kernel counts twice what is asked.
         let rcvbuf = rcvbuf.saturating_mul(2).saturating_mul(plan.sockets());
@@ -163,6 +170,7 @@ impl Source {
         if self.last.as_ref().is_some_and(is_behind) {
             self.last = Some(self.state());
         }
+        self.driver.forget(LEAST_HELD);
     }
 
     /// Whether its state is not complete.
