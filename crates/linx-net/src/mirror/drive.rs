@@ -215,7 +215,14 @@ impl Driver {
         }
         #[cfg(feature = "nft")]
         let rules = match &options.nft {
-            Some(nft) => Some(Rules::open(&netns, rcvbuf, nft.clone(), &poll, base + RULES)?),
+            Some(nft) => {
+                let seat = crate::monitor::link::Seat {
+                    poll: poll.share(),
+                    wake: wake.clone(),
+                    token: base + RULES,
+                };
+                Some(Rules::open(&netns, rcvbuf, nft.clone(), seat)?)
+            }
             None => None,
         };
         let names = names.unwrap_or_else(|| Arc::new(Names::load()));
@@ -463,7 +470,10 @@ impl Driver {
         let Some(rules) = &mut self.rules else { return Ok(false) };
         let mut guarded = self.shared.lock();
         let before = guarded.core.log.end();
-        let more = rules.intake(&mut guarded.core, Instant::now())?;
+        std::mem::swap(rules.buf_mut(), &mut self.buf);
+        let more = rules.intake(&mut guarded.core, Instant::now());
+        std::mem::swap(rules.buf_mut(), &mut self.buf);
+        let more = more?;
         if guarded.core.log.end() != before {
             guarded.core.rest(Instant::now());
             self.shared.tell(&guarded);
@@ -487,7 +497,10 @@ impl Driver {
                 shared.tell(&guarded);
             }
         };
-        rules.pull(&self.handle, &with, now)
+        std::mem::swap(rules.buf_mut(), &mut self.buf);
+        let outcome = rules.pull(&self.handle, &with, now);
+        std::mem::swap(rules.buf_mut(), &mut self.buf);
+        outcome
     }
 
     #[cfg(not(feature = "nft"))]

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use linx_sys::{Netns, PollSet};
+use linx_sys::{Netns, RecvBuf};
 use linx_wire::nft::SetView;
 
 use super::core::{Core, Lane};
@@ -17,6 +17,7 @@ use super::options::RuleOptions;
 use super::witness::Witness;
 use crate::error::{ErrorKind, Result};
 use crate::handle::Handle;
+use crate::monitor::link::Seat;
 use crate::monitor::{Barrier, Loss, RestartPolicy};
 use crate::nft::{self, Family, Monitor, Ruleset};
 use crate::request::after;
@@ -60,16 +61,9 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn open(
-        netns: &Netns,
-        rcvbuf: usize,
-        options: RuleOptions,
-        poll: &PollSet,
-        token: u64,
-    ) -> Result<Self> {
-        let builder = Monitor::builder().netns(netns).rcvbuf(rcvbuf).follow(false);
+    pub(super) fn open(netns: &Netns, rcvbuf: usize, options: RuleOptions, seat: Seat) -> Result<Self> {
+        let builder = Monitor::builder().netns(netns).rcvbuf(rcvbuf).follow(false).seat(seat);
         let monitor = builder.supervised(RestartPolicy::default()).subscribe()?;
-        poll.add(&monitor, token).map_err(|error| crate::error::Error::system("mirror", error))?;
         Ok(Self {
             monitor,
             options,
@@ -88,7 +82,14 @@ impl Rules {
     pub(super) fn deadline(&self, core: &Core) -> Option<Instant> {
         let book = core.book.as_ref().and_then(super::nft::Book::deadline);
         let due = self.due.map(|(due, _)| due);
-        [due, book, self.owners_due, self.audit_due, self.monitor.deadline()].into_iter().flatten().min()
+        let pending = self.monitor.has_pending().then(Instant::now);
+        let times = [due, book, self.owners_due, self.audit_due, self.monitor.deadline(), pending];
+        times.into_iter().flatten().min()
+    }
+
+    /// The buffer that it receives into, to be lent before it is asked for anything.
+    pub(super) fn buf_mut(&mut self) -> &mut RecvBuf {
+        self.monitor.buf_mut()
     }
 
     /// Takes what was announced; true when there may be more.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use linx_sys::{Group, MountWatch, Netns, NetnsOrigin, Pidfd};
 
 use super::core::Monitor;
-use super::link::Config;
+use super::link::{Config, Seat};
 use super::{Decoder, RestartPolicy};
 use crate::error::{Error, Result};
 use crate::handle::{FileId, file_id};
@@ -25,6 +25,7 @@ pub struct Builder<D> {
     restart: Option<RestartPolicy>,
     follow: bool,
     all_nsid: bool,
+    seat: Option<Seat>,
 }
 
 impl<D: Decoder> Builder<D> {
@@ -38,6 +39,7 @@ impl<D: Decoder> Builder<D> {
             restart: None,
             follow: true,
             all_nsid: false,
+            seat: None,
         }
     }
 
@@ -88,6 +90,13 @@ impl<D: Decoder> Builder<D> {
         self
     }
 
+    /// It is waited for with others: it has no descriptor of its own, and no buffer.
+    #[cfg(feature = "nft")]
+    pub(crate) fn seat(mut self, seat: Seat) -> Self {
+        self.seat = Some(seat);
+        self
+    }
+
     /// Begins. Events from now on are told.
     ///
     /// # Errors
@@ -108,6 +117,7 @@ impl<D: Decoder> Builder<D> {
             rcvbuf: self.rcvbuf,
             all_nsid: self.all_nsid,
             restart: self.restart,
+            seat: self.seat,
         };
         let name = if self.follow { Name::watch(&config.netns, &|error| config.error(error))? } else { None };
         Monitor::start(config, self.decoder, name)

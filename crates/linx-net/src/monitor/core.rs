@@ -21,7 +21,6 @@ use super::{Barrier, Decoder, Loss, LossReason, Notice, NoticeOf, Origin, Unknow
 use crate::error::{ErrorKind, Result};
 use crate::request::{Cursor, after};
 
-const SOCKET: u64 = 0;
 const WAKE: u64 = 1;
 const NAME: u64 = 2;
 
@@ -122,10 +121,16 @@ pub(super) enum Pull {
 impl<D: Decoder> Monitor<D> {
     pub(super) fn start(config: Config, decoder: D, name: Option<Name>) -> Result<Self> {
         let (socket, rcvbuf) = config.open()?;
-        let wake = Wake::new().map_err(|error| config.error(error))?;
-        let poll = PollSet::new().map_err(|error| config.error(error))?;
-        poll.add(&wake, WAKE).map_err(|error| config.error(error))?;
-        poll.add(&socket, SOCKET).map_err(|error| config.error(error))?;
+        let (poll, wake, buf) = match &config.seat {
+            Some(seat) => (seat.poll.share(), seat.wake.clone(), RecvBuf::with_capacity(0)),
+            None => {
+                let wake = Wake::new().map_err(|error| config.error(error))?;
+                let poll = PollSet::new().map_err(|error| config.error(error))?;
+                poll.add(&wake, WAKE).map_err(|error| config.error(error))?;
+                (poll, wake, RecvBuf::for_events())
+            }
+        };
+        poll.add(&socket, config.token()).map_err(|error| config.error(error))?;
         if let Some(name) = &name {
             poll.add(name, NAME).map_err(|error| config.error(error))?;
             // The name may have gone, or have become another's, before the watch stood.
@@ -140,7 +145,7 @@ impl<D: Decoder> Monitor<D> {
             config,
             decoder,
             socket: Some(socket),
-            buf: RecvBuf::for_events(),
+            buf,
             queue: VecDeque::new(),
             intake: Intake::default(),
             pace: Pace::new(rcvbuf, Instant::now()),
@@ -330,6 +335,18 @@ impl<D: Decoder> Monitor<D> {
         }
     }
 
+    /// The buffer to receive into: one with a seat among others is lent it for as long as it is asked for notices.
+    #[cfg(feature = "nft")]
+    pub(crate) fn buf_mut(&mut self) -> &mut RecvBuf {
+        &mut self.buf
+    }
+
+    /// Whether something has been received and not returned.
+    #[cfg(feature = "nft")]
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.queue.is_empty() || self.intake.is_pending()
+    }
+
     /// The next notice that is here and wanted.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<NoticeOf<D>> {
@@ -460,7 +477,7 @@ impl<D: Decoder> Monitor<D> {
             return Ok(Pull::Empty);
         }
         let opened = self.config.open().and_then(|(socket, rcvbuf)| {
-            self.poll.add(&socket, SOCKET).map_err(|error| self.config.error(error))?;
+            self.poll.add(&socket, self.config.token()).map_err(|error| self.config.error(error))?;
             let drops = socket.drops().map_err(|error| self.config.error(error))?;
             Ok((socket, rcvbuf, drops))
         });

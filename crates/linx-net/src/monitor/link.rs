@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use linx_sys::{Group, Netns, Protocol, Socket};
+use linx_sys::{Group, Netns, PollSet, Protocol, Socket, Wake};
 
 use super::RestartPolicy;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +17,18 @@ pub(super) struct Config {
     pub(super) rcvbuf: usize,
     pub(super) all_nsid: bool,
     pub(super) restart: Option<RestartPolicy>,
+    pub(super) seat: Option<Seat>,
 }
+
+/// A monitor's place among other sockets that are waited for, rather than a descriptor to wait for of its own.
+pub(crate) struct Seat {
+    pub(crate) poll: PollSet,
+    pub(crate) wake: Wake,
+    pub(crate) token: u64,
+}
+
+/// Its token in a set of its own.
+const SOCKET: u64 = 0;
 
 const MONITOR: &str = "monitor";
 
@@ -38,6 +49,10 @@ impl Config {
             socket.add_membership(*group)?;
         }
         Ok((socket, rcvbuf))
+    }
+
+    pub(super) fn token(&self) -> u64 {
+        self.seat.as_ref().map_or(SOCKET, |seat| seat.token)
     }
 
     pub(super) fn error(&self, error: linx_sys::Error) -> Error {

@@ -13,7 +13,7 @@ mod control;
 pub(crate) mod core;
 mod forward;
 pub(crate) mod intake;
-mod link;
+pub(crate) mod link;
 #[cfg(feature = "nft")]
 pub mod nft;
 pub(crate) mod pace;

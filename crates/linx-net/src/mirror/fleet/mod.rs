@@ -2,13 +2,13 @@
 //!
 //! A [`Fleet`] has a [`Mirror`] of each network namespace of the machine, as they come and go: those with a name, and those
 //! that a process or a container lives in ([`namespaces`](crate::namespaces)). Or of chosen ones. All of them share a
-//! thread, a receive buffer and a table of names; an idle namespace costs four descriptors and a few KiB.
+//! thread, a receive buffer and a table of names; an idle namespace costs four descriptors (five with nf_tables) and 20 KiB.
 //!
 //! - **Identity** is the namespace's cookie. The same name again is another namespace.
 //! - **Gone.** Within a second of a namespace's deletion the fleet closes what it has open in it, and it ends. One notice,
 //!   [`News::Removed`], tells that, with the state that it had.
 //! - **Failures.** A namespace that cannot be entered is told ([`News::Refused`]) and tried again, and never disturbs the
-//!   others; also one for which no descriptor was left. (A thousand namespaces need 4,000: the soft limit is often 1,024,
+//!   others; also one for which no descriptor was left. (A thousand namespaces need 4,000, or 5,000: the soft limit is often 1,024,
 //!   and a program may raise it to the hard one with `setrlimit(2)`. The fleet does not.)
 //! - **Moves.** A link that moves between two of its namespaces is told to be gone with [`FleetNotice::moved_to`], and to
 //!   have come with [`FleetNotice::moved_from`].
