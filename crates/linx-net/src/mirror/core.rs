@@ -118,6 +118,8 @@ pub(super) struct Core {
     pub(super) facts: HashMap<u32, Fact>,
     /// The state was read once: from here on changes are told.
     pub(super) synced: bool,
+    /// The revision before what is being taken now.
+    mark: u64,
     begun: Instant,
     /// When the deltas were last compared with the state.
     checked: Option<Instant>,
@@ -144,6 +146,7 @@ impl Core {
             stats: MirrorStats::default(),
             facts: HashMap::new(),
             synced: false,
+            mark: 0,
             begun: now,
             checked: None,
             doubts: HashMap::new(),
@@ -203,6 +206,7 @@ impl Core {
             return Ok(());
         };
         self.stats.events += 1;
+        self.mark_here();
         if !self.options.holds(object.kind()) && object.kind() != Kind::Link {
             self.follow_only(op, &object, now);
             return Ok(());
@@ -270,9 +274,14 @@ impl Core {
         }
     }
 
-    /// The revision of the delta that was told last, if the last thing that was told was one.
+    /// What is told from here on is what the next announcement made.
+    pub(super) fn mark_here(&mut self) {
+        self.mark = self.state.revision;
+    }
+
+    /// The revision of the delta that the announcement which is being taken made; `None` where it made none.
     fn told(&self) -> Option<u64> {
-        self.synced.then_some(self.state.revision).filter(|revision| *revision > 0)
+        self.synced.then_some(self.state.revision).filter(|revision| *revision > self.mark)
     }
 
     pub(super) fn author_of(&mut self, portid: u32) -> Arc<Author> {
@@ -299,9 +308,11 @@ impl Core {
             // A DELLINK of a part: it left its bridge.
             if let Some(known) = &before {
                 let after = known.with_part(link);
-                self.follow(implied::of_part(index, &known.name), now);
                 if op == Operation::New {
                     self.fold(link, why);
+                }
+                self.follow(implied::of_part(index, &known.name), now);
+                if op == Operation::New {
                     self.follow_link(index, before.as_ref(), Some(after), now);
                 }
             }
@@ -313,6 +324,7 @@ impl Core {
                 if self.tasks.is_to_be_swept(index) {
                     // Its index is used again already: what is on it now may be the old one's.
                     self.sweep(why.time, now);
+                    self.mark_here();
                     self.follow(implied::of_reuse(index, link.name()), now);
                 }
                 self.name_link(link);

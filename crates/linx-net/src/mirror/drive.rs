@@ -152,6 +152,8 @@ pub struct Driver {
     marked: u64,
     /// The first of its tokens, where it has a seat among others.
     seat: Option<u64>,
+    /// It ends when nobody holds the mirror any more.
+    is_own: bool,
     /// There was more to read when the last round ended.
     is_behind: bool,
 }
@@ -257,14 +259,20 @@ impl Driver {
             keeps,
             marked: 0,
             seat: token,
+            is_own: false,
             is_behind: false,
         })
     }
 
-    /// The mirror that it drives.
+    /// The mirror that it drives. That ends with the driver; the driver does not end with it.
     #[must_use]
     pub fn mirror(&self) -> Mirror {
         Mirror::of(&self.shared)
+    }
+
+    /// It ends when nobody holds the mirror any more.
+    pub(super) fn end_with_mirror(&mut self) {
+        self.is_own = true;
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -389,7 +397,7 @@ impl Driver {
             self.shared.wake.clear();
         }
         self.shared.asked.store(false, Ordering::Release);
-        if self.shared.lock().is_left {
+        if self.is_own && self.shared.lock().is_left {
             return Err(self.failed(ErrorKind::Unsubscribed));
         }
         if self.name.as_ref().is_some_and(|name| !name.holds()) {

@@ -228,6 +228,7 @@ impl Builder {
     pub fn start(self) -> Result<Mirror> {
         let mut driver = self.driver()?;
         let mirror = driver.mirror();
+        driver.end_with_mirror();
         while !mirror.is_synced() {
             driver.advance(Instant::now())?;
             if let Some(due) = driver.deadline().filter(|_| !mirror.is_synced()) {
@@ -271,7 +272,8 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// The state of a namespace, kept true. See the [module](self). Cheap to clone; when the last clone is dropped, it ends.
+/// The state of a namespace, kept true. See the [module](self). Cheap to clone; when the last clone of one that
+/// was [started](Builder::start) is dropped, it ends.
 #[derive(Clone)]
 pub struct Mirror {
     shared: Arc<Shared>,

@@ -52,10 +52,11 @@ impl Core {
         time: SystemTime,
     ) -> Option<Why> {
         let rank = |reason: &&Reason| match reason.cause {
-            Cause::Implied => 0,
+            Cause::Implied if !reason.is_beyond() => 0,
             Cause::Event => 1,
             Cause::Resync => 2,
-            _ => 3,
+            Cause::Implied => 3,
+            _ => 4,
         };
         // A route that lost its source shows no more what it followed from.
         let explains = |reason: &&Reason| {
@@ -67,6 +68,18 @@ impl Core {
             return None;
         }
         Some(Why { trigger: reason.trigger.clone(), ..Why::new(time, reason.cause) })
+    }
+
+    /// Whether an object that was read is one to hold: links are all read.
+    pub(super) fn is_told(&self, object: &ObjectRef<'_>) -> bool {
+        object.kind() != Kind::Link || self.is_wanted(object)
+    }
+
+    /// Whether an object that is held was read, and is one to hold still.
+    fn is_read(&self, reading: &Reading, hash: u32, object: &ObjectRef<'_>) -> bool {
+        let Some(payload) = reading.find(hash, object) else { return false };
+        object.kind() != Kind::Link
+            || identity::borrowed(Kind::Link, payload).is_some_and(|link| self.is_wanted(&link))
     }
 
     /// False: something is not accounted for.
@@ -91,7 +104,7 @@ impl Core {
                 let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
                 let is_missing = !touched.contains(&hash)
                     && reading.task.scope.holds(&object)
-                    && reading.find(hash, &object).is_none()
+                    && !self.is_read(reading, hash, &object)
                     && !reading.hides(hash, &object);
                 if is_missing {
                     gone.push((hash, record.bytes.into()));
@@ -101,6 +114,9 @@ impl Core {
         let mut come: Vec<(u32, &[u8])> = Vec::new();
         for (hash, record) in reading.fresh.iter().filter(|(hash, _)| !touched.contains(hash)) {
             let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
+            if !self.is_told(&object) {
+                continue;
+            }
             if matches!(object, ObjectRef::Route(route) if self.is_astray(&route)) {
                 // The link is announced, but not fed yet, or that was lost.
                 is_explained = false;

@@ -28,6 +28,7 @@ use super::options::Options;
 use super::state::KINDS;
 use super::table::{Place, Table};
 use crate::key::Key;
+use crate::request::after;
 
 /// Pause before something is read again that did not hold still; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -41,6 +42,8 @@ const SHARE: u32 = 4;
 const GAP: Duration = Duration::from_millis(2);
 /// Readings of routes by link that wait; if there are more, all routes are read.
 const MOST_BY_LINK: usize = 8;
+/// Longest time between comparisons of everything; a longer one is never.
+const LONGEST_AUDIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Reasons that a reading remembers.
 const MOST_REASONS: usize = 64;
 /// Every namespace has this link.
@@ -56,6 +59,19 @@ pub(super) struct Reason {
     pub(super) cause: Cause,
     pub(super) reach: Reach,
     pub(super) trigger: Option<Trigger>,
+}
+
+impl Reason {
+    /// What stands for all reasons beyond those that are remembered.
+    fn beyond() -> Self {
+        let what = Arc::from(format!("more than {MOST_REASONS} changes"));
+        let trigger = Some(Trigger { revision: None, what });
+        Self { cause: Cause::Implied, reach: Reach::All, trigger }
+    }
+
+    pub(super) fn is_beyond(&self) -> bool {
+        self.cause == Cause::Implied && self.reach == Reach::All
+    }
 }
 
 /// Something to read again.
@@ -183,8 +199,13 @@ impl Tasks {
             task.attempts = task.attempts.max(other.attempts);
             for reason in other.reasons {
                 let is_known = |known: &Reason| known.cause == reason.cause && known.reach == reason.reach;
-                if !task.reasons.iter().any(is_known) && task.reasons.len() < MOST_REASONS {
+                if task.reasons.iter().any(is_known) {
+                    continue;
+                }
+                if task.reasons.len() < MOST_REASONS {
                     task.reasons.push(reason);
+                } else if !task.reasons.iter().any(Reason::is_beyond) {
+                    task.reasons.push(Reason::beyond());
                 }
             }
         }
@@ -243,7 +264,13 @@ impl Tasks {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits_for_links();
         let due = self.list.iter().filter(|task| !waits(task)).map(|task| task.due).min();
-        due.into_iter().chain(self.audit_due).min()
+        // The next comparison waits for the end of the last.
+        let audit = self.audit_due.filter(|_| !self.is_auditing());
+        due.into_iter().chain(audit).min()
+    }
+
+    fn is_auditing(&self) -> bool {
+        self.list.iter().any(|task| task.has(Cause::Audit))
     }
 
     /// After a loss, links are read before what is on them: until then it is not known which announcements of links are of
@@ -383,24 +410,25 @@ impl Core {
 
     /// Adds a comparison of everything when it is time.
     fn audit(&mut self, now: Instant) {
-        let Some(interval) = self.options.audit.filter(|_| self.synced) else { return };
-        let Some(due) = self.tasks.audit_due else {
-            self.tasks.audit_due = Some(now + jittered(interval, self.state.netns));
+        let Some(interval) = self.options.audit.filter(|_| self.synced && self.options.has_rtnetlink())
+        else {
             return;
         };
-        let is_running =
-            self.tasks.list.iter().any(|task| task.reasons.iter().any(|reason| reason.cause == Cause::Audit));
-        if due > now || is_running {
+        let Some(due) = self.tasks.audit_due else {
+            self.tasks.audit_due = Some(jittered(now, interval, self.state.netns));
+            return;
+        };
+        if due > now || self.tasks.is_auditing() {
             return;
         }
         self.audit_now(now);
         // At most one part in a hundred of the time.
-        let interval = interval.max(self.tasks.audit_cost * 100);
+        let interval = interval.max(self.tasks.audit_cost.saturating_mul(100));
         self.tasks.audit_cost = Duration::ZERO;
         self.tasks.audits = self.tasks.audits.wrapping_add(1);
         self.stats.audits += 1;
         self.tasks.audit_due =
-            Some(now + jittered(interval, self.state.netns ^ u64::from(self.tasks.audits) << 32));
+            Some(jittered(now, interval, self.state.netns ^ u64::from(self.tasks.audits) << 32));
     }
 
     /// Compares everything now.
@@ -492,6 +520,7 @@ impl Core {
         let mut is_unsettled = reading.is_torn;
         reading.is_partial |= reading.is_torn;
         if kind == Kind::Link {
+            self.mark_here();
             self.links_read(&reading, &touched, time, now);
         }
         if self.options.holds(kind) {
@@ -554,7 +583,8 @@ impl Core {
             .filter(|object| reading.task.scope.holds(object))
             .collect();
         let held: Vec<_> = held.into_iter().filter(|object| !reading.hides(hash, object)).collect();
-        held.len() == reading.fresh.of(hash).count()
+        let read = reading.fresh.of(hash).filter_map(|record| identity::borrowed(kind, record.bytes));
+        held.len() == read.filter(|object| self.is_told(object)).count()
             && held.iter().all(|object| {
                 let read = reading.find(hash, object).and_then(|payload| identity::borrowed(kind, payload));
                 read.is_some_and(|read| identity::is_equal(&read, object, compare))
@@ -666,9 +696,9 @@ impl Scope {
     }
 }
 
-/// An interval, up to a tenth longer or shorter, so that many mirrors do not compare at once.
-fn jittered(interval: Duration, seed: u64) -> Duration {
+/// After an interval, up to a tenth longer or shorter, so that many mirrors do not compare at once.
+fn jittered(now: Instant, interval: Duration, seed: u64) -> Instant {
     // Any spread does: the multiplier is that of a linear congruential generator.
     let spread = (seed.wrapping_mul(6_364_136_223_846_793_005) >> 33) % 200;
-    interval.mul_f64(0.9 + spread as f64 / 1000.0)
+    after(now, interval.min(LONGEST_AUDIT).mul_f64(0.9 + spread as f64 / 1000.0))
 }

@@ -36,10 +36,14 @@ impl Core {
         now: Instant,
     ) {
         let object = ObjectRef::Route(*route);
+        let hash = self.state.hashes.object(&object);
         if !self.is_wanted(&object) {
+            // It may be in the place of one that is.
+            if !self.siblings(hash, route).is_empty() {
+                self.ambiguous(route, hash, now);
+            }
             return;
         }
-        let hash = self.state.hashes.object(&object);
         if self.is_astray(route) {
             // Its link went after this was announced.
             return self.ambiguous(route, hash, now);

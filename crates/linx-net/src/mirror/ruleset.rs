@@ -52,6 +52,8 @@ pub(super) struct Rules {
     lost: Option<Instant>,
     owners_due: Option<Instant>,
     audit_due: Option<Instant>,
+    /// How long the last comparison took.
+    audit_cost: Duration,
     barrier: Option<Barrier>,
     loaded: bool,
     /// A notice that was read before its turn.
@@ -72,6 +74,7 @@ impl Rules {
             lost: None,
             owners_due: None,
             audit_due: None,
+            audit_cost: Duration::ZERO,
             barrier: None,
             loaded: false,
             held: None,
@@ -171,6 +174,7 @@ impl Rules {
                 let ended = Instant::now();
                 self.audit_due = None;
                 if cause == Cause::Audit {
+                    self.audit_cost = ended.saturating_duration_since(begun);
                     core(&mut |core| core.stats.audits += 1);
                 }
                 // A loss that came meanwhile is due, but not at once.
@@ -381,9 +385,15 @@ impl Rules {
         let mut interval = None;
         core(&mut |core| interval = core.options.audit.filter(|_| core.synced));
         let Some(interval) = interval else { return };
+        // At most one part in a hundred of the time.
+        let next = after(now, interval.max(self.audit_cost.saturating_mul(100)));
         match self.audit_due {
-            None => self.audit_due = Some(after(now, interval)),
-            Some(due) if due <= now && self.due.is_none() => self.due = Some((now, Cause::Audit)),
+            None => self.audit_due = Some(next),
+            Some(due) if due <= now => {
+                // Also where a pull is due anyway: it compares as much.
+                self.audit_due = Some(next);
+                self.due.get_or_insert((now, Cause::Audit));
+            }
             Some(_) => {}
         }
     }

@@ -13,6 +13,7 @@
 mod churn;
 mod consumers;
 mod controls;
+mod edges;
 mod oracle;
 #[cfg(feature = "nft")]
 mod rules;

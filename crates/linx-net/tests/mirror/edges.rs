@@ -1,0 +1,184 @@
+//! Edges: narrowed mirrors whose objects begin and cease to match, things that are there twice, many causes at once.
+
+use std::time::{Duration, Instant};
+
+use linx::mirror::{Cause, Delta, Watch};
+use linx::{LinkFilter, LinkView, Mirror, Notice, RouteFilter, RouteView, RuleView};
+use linx_test::{Namespace, PATIENCE, Raw, is_root, skip_unless};
+use linx_wire::emit::Request;
+use linx_wire::header::MessageFlags;
+use linx_wire::route::FibRuleHdr;
+
+/// What is told until nothing more comes.
+fn deltas(watch: &mut Watch) -> Vec<Delta> {
+    let mut all = Vec::new();
+    while let Some(notice) = watch.try_next().unwrap() {
+        if let Notice::Delta(delta) = notice {
+            all.push(delta);
+        }
+    }
+    all
+}
+
+#[test]
+fn an_announcement_that_made_no_delta_blames_no_other() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("blame");
+    namespace.batch(
+        "link add v0 type veth peer name v1\nlink set v0 up\nlink set v1 up\naddress add 10.0.0.1/24 dev v0\n",
+    );
+    // Links are not told.
+    let mirror = Mirror::builder(&namespace.netns()).routes().audit(None).start().unwrap();
+    let mut watch = mirror.watch();
+    namespace.ip("route add 10.9.0.0/16 via 10.0.0.2");
+    namespace.ip("link set v0 down");
+    mirror.quiet(PATIENCE).unwrap();
+    let told = deltas(&mut watch);
+    let implied: Vec<_> = told.iter().filter(|delta| delta.cause() == Cause::Implied).collect();
+    assert!(!implied.is_empty());
+    for delta in implied {
+        assert_eq!(delta.trigger().and_then(|trigger| trigger.revision), None, "{delta}");
+    }
+}
+
+#[test]
+fn more_links_go_down_at_once_than_reasons_are_remembered() {
+    const LINKS: u32 = 80;
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("reasons");
+    let all = |line: &dyn Fn(u32) -> String| (0..LINKS).map(line).collect::<String>();
+    namespace.batch(&all(&|n| {
+        format!("link add a{n} type veth peer name b{n}\nlink set a{n} up\nlink set b{n} up\n")
+    }));
+    namespace.batch("address add 10.0.0.1/24 dev a79\nroute add 10.9.0.0/16 via 10.0.0.2\n");
+    let mut driver = Mirror::builder(&namespace.netns()).routes().audit(None).driver().unwrap();
+    let mirror = driver.mirror();
+    let mut settle = || {
+        let end = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < end {
+            driver.advance(Instant::now()).unwrap();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    settle();
+    // Nobody reads until all are down.
+    namespace.batch(&all(&|n| format!("link set a{n} down\n")));
+    settle();
+    let is_main = |route: &linx::RouteRef<'_>| (route.family(), route.table()) == (2, 254);
+    assert_eq!(mirror.snapshot().routes().iter().filter(is_main).count(), 0);
+    assert_eq!(mirror.stats().audit_repairs, 0);
+}
+
+#[test]
+fn links_of_a_filter_come_and_go() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("wanted");
+    namespace.batch(
+        "link add v0 type veth peer name v1\nlink add br0 type bridge\nlink set br0 up\nlink set v0 up\n\
+         link set v1 up\n",
+    );
+    let handle = linx::Handle::new(&namespace.netns()).unwrap();
+    let veths = LinkFilter { kind: Some("veth".into()), ..LinkFilter::default() };
+    let ports =
+        LinkFilter { master: Some(handle.link_by_name("br0").unwrap().index()), ..LinkFilter::default() };
+    let [veths, ports] =
+        [veths, ports].map(|filter| Mirror::builder(&namespace.netns()).links_by(filter).start().unwrap());
+    let names = |mirror: &Mirror| {
+        mirror.audit();
+        mirror.quiet(PATIENCE).unwrap();
+        let mut names: Vec<String> =
+            mirror.snapshot().links().iter().map(|link| link.name().to_string()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(&veths), ["v0", "v1"]);
+    assert!(names(&ports).is_empty());
+    for _ in 0..2 {
+        namespace.ip("link set v0 master br0");
+        assert_eq!(names(&ports), ["v0"]);
+        namespace.ip("link set v0 nomaster");
+        assert!(names(&ports).is_empty());
+    }
+    assert_eq!(names(&veths), ["v0", "v1"]);
+}
+
+#[test]
+fn a_route_is_replaced_by_one_that_does_not_match() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("replaced");
+    namespace.batch(
+        "link add v0 type veth peer name v1\nlink set v0 up\nlink set v1 up\naddress add 10.0.0.1/24 dev v0\n\
+         address add 10.1.0.1/24 dev v1\nroute add default via 10.0.0.2\naddress add fd01::1/64 dev v0 nodad\n\
+         address add fd02::1/64 dev v1 nodad\nroute add fd99::/64 via fd01::2\n",
+    );
+    let index = linx::Handle::new(&namespace.netns()).unwrap().link_by_name("v0").unwrap().index();
+    let filter = RouteFilter { oif: Some(index), ..RouteFilter::default() };
+    let mirror = Mirror::builder(&namespace.netns()).routes_by(filter).audit(None).start().unwrap();
+    let count = || {
+        mirror.quiet(PATIENCE).unwrap();
+        mirror.snapshot().routes().iter().filter(|route| route.gateway().is_some()).count()
+    };
+    assert_eq!(count(), 2);
+    namespace.ip("route replace default via 10.1.0.2");
+    assert_eq!(count(), 1);
+    namespace.ip("route replace fd99::/64 via fd02::2");
+    assert_eq!(count(), 0);
+}
+
+#[test]
+fn rules_that_are_the_same_to_the_letter_go_one_by_one() {
+    const PRIORITY: u32 = 500;
+    const FRA_PRIORITY: u16 = 6;
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("twice");
+    let mut raw = Raw::new(&namespace.netns());
+    let mut ask = |request: u16, flags: u16| {
+        let header = FibRuleHdr { family: 2, table8: 77, action: 1, ..FibRuleHdr::default() };
+        let flags = MessageFlags::from_bits_retain(flags) | MessageFlags::ACK;
+        let request = Request::new(request, flags).body(&header).attribute_u32(FRA_PRIORITY, PRIORITY);
+        assert_eq!(raw.ask(request), 0);
+    };
+    // RTM_NEWRULE with NLM_F_CREATE alone, RTM_DELRULE.
+    let (new, del) = ((32, 0x400), (33, 0));
+    (0..2).for_each(|_| ask(new.0, new.1));
+    let mirror = Mirror::builder(&namespace.netns()).rules().audit(None).start().unwrap();
+    let is_there = || {
+        mirror.quiet(PATIENCE).unwrap();
+        mirror.snapshot().rules().iter().any(|rule| rule.priority() == PRIORITY)
+    };
+    ask(del.0, del.1);
+    assert!(is_there(), "there were two before it began");
+    ask(del.0, del.1);
+    assert!(!is_there());
+    (0..3).for_each(|_| ask(new.0, new.1));
+    for left in [2, 1, 0] {
+        ask(del.0, del.1);
+        assert_eq!(is_there(), left > 0, "{left} left");
+    }
+}
+
+#[test]
+fn a_driver_does_not_end_with_a_mirror() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("driven");
+    let mut driver = Mirror::builder(&namespace.netns()).links().driver().unwrap();
+    while !driver.mirror().is_synced() {
+        driver.advance(Instant::now()).unwrap();
+    }
+    namespace.ip("link add v0 type veth peer name v1");
+    driver.advance(Instant::now()).unwrap();
+    assert_eq!(driver.mirror().snapshot().links().len(), 3);
+}
+
+#[test]
+fn audits_that_never_come_and_such_that_never_end() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("audits");
+    for interval in [Duration::MAX, Duration::ZERO] {
+        let mirror = Mirror::builder(&namespace.netns()).audit(Some(interval)).start().unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        namespace.try_ip("link set lo up").unwrap();
+        assert_eq!(mirror.snapshot().netns(), mirror.netns_cookie());
+        assert!(mirror.watch().next().is_ok());
+    }
+}
