@@ -121,7 +121,7 @@ impl Netns {
     /// [`ErrorKind::NotANetworkNamespace`] when it is something else.
     pub fn path(path: impl AsRef<Path>) -> Result<Self> {
         let netns = Self(Arc::new(Source::Path(path.as_ref().to_owned())));
-        netns.open()?;
+        netns.look()?;
         Ok(netns)
     }
 
@@ -136,7 +136,7 @@ impl Netns {
         }
         let path = Path::new(NETNS_DIR).join(name);
         let netns = Self(Arc::new(Source::Name { name: name.into(), path }));
-        netns.open()?;
+        netns.look()?;
         Ok(netns)
     }
 
@@ -194,6 +194,14 @@ impl Netns {
     /// [`ErrorKind::NoNamespace`] or [`ErrorKind::NoProcess`] when it is gone, [`ErrorKind::Permission`]
     /// when the process is another user's.
     pub fn open(&self) -> Result<OwnedFd> {
+        self.look().map_err(|error| match error.kind() {
+            // It was one when this was made: `ip netns del` unmounts first, and removes the file then.
+            ErrorKind::NotANamespace => error.with_kind(ErrorKind::NoNamespace),
+            _ => error,
+        })
+    }
+
+    fn look(&self) -> Result<OwnedFd> {
         match &*self.0 {
             Source::Host(fd) | Source::Fd(fd) => {
                 fd.try_clone().map_err(|e| Error::io(OPEN, &e).about(self.to_string()))

@@ -104,6 +104,18 @@ fn the_caller_stays_where_it_is_when_entering_fails() {
     assert_eq!(own_namespace(), before);
 }
 
+/// `ip netns del` unmounts first, and removes the file then.
+#[test]
+fn a_name_that_is_unmounted_is_gone() {
+    let Some(made) = TestNetns::new("unmounted") else { return };
+    let netns = Netns::name(made.name()).unwrap();
+    let path = format!("/run/netns/{}", made.name());
+    assert!(Command::new("umount").arg(&path).status().unwrap().success());
+    assert_eq!(netns.open().unwrap_err().kind(), ErrorKind::NoNamespace);
+    assert!(Socket::open(Protocol::ROUTE, &netns).unwrap_err().is_gone());
+    assert_eq!(Netns::name(made.name()).unwrap_err().kind(), ErrorKind::NotANamespace);
+}
+
 #[test]
 fn a_descriptor_pins_and_a_name_does_not() {
     let Some(ns) = TestNetns::new("pin") else { return };
