@@ -87,6 +87,25 @@ impl Ruleset {
         self.reads_elements && (self.unread.is_empty() || !self.unread.contains(&set_key(set)))
     }
 
+    /// Of messages that no kernel sent.
+    #[cfg(test)]
+    pub(crate) fn made(generation: u32, messages: &[u8]) -> Self {
+        use linx_wire::uapi::nft;
+        let mut made = Self { generation, reads_elements: true, ..Self::default() };
+        for message in Messages::new(messages).map(Result::unwrap) {
+            let bytes = message.bytes;
+            match message.header.message_type {
+                nft::NEWTABLE => made.tables.push(bytes),
+                nft::NEWCHAIN => made.chains.push(bytes),
+                nft::NEWRULE => made.rules.push(bytes),
+                nft::NEWSET => made.sets.push(bytes),
+                nft::NEWSETELEM => made.elements.push(bytes),
+                other => panic!("{other}"),
+            }
+        }
+        made
+    }
+
     /// Whether the elements of all sets were read.
     pub(crate) fn has_all_elements(&self) -> bool {
         self.reads_elements && self.unread.is_empty()

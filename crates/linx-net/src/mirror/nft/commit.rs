@@ -37,11 +37,13 @@ pub(super) struct Course {
     cut: HashMap<(Arc<Place>, u64), Cut>,
 }
 
-/// The first or the last rule of a chain went, and what is there now was there before the commit.
+/// The first or the last rule of a chain went, and no other is known for certain to be the first or the last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cut {
     is_first: bool,
     is_last: bool,
+    /// A new rule that is the first or the last: the first, if another comes behind it.
+    either: u64,
 }
 
 impl Course {
@@ -54,6 +56,11 @@ impl Course {
             self.waiting.remove(&handle);
         }
         Some(found)
+    }
+
+    /// Whether a rule waits for this one.
+    fn waits(&self, handle: u64, table: &[u8]) -> bool {
+        self.waiting.get(&handle).is_some_and(|all| all.iter().any(|waiting| *waiting.place.table == *table))
     }
 
     /// A rule that waits is gone.
@@ -196,8 +203,16 @@ impl Work<'_> {
         let Some(chain) = content.chain_handle(rule.chain().as_bytes()) else { return };
         let handle = rule.handle();
         let Some(held) = content.chain(chain) else { return };
+        let (first, last) = (held.rules.iter().next().map_or(0, |(handle, _)| *handle), held.rules.last());
+        let waits = course.waits(handle, &home.table);
+        let cut = course.cut.get_mut(&(Arc::clone(&home), chain));
         let behind = match rule.position() {
-            Some(behind) if held.rules.get(behind).is_some() => behind,
+            Some(behind) if held.rules.get(behind).is_some() => {
+                if let Some(cut) = cut.filter(|cut| cut.either == behind) {
+                    cut.is_first = false;
+                }
+                behind
+            }
             Some(behind) if held.rules.get(handle).is_none() => {
                 let bytes = rule.as_bytes().into();
                 let waiting = Waiting { place: home, chain, handle, bytes };
@@ -205,22 +220,33 @@ impl Work<'_> {
                 return;
             }
             Some(_) => 0,
+            // There is one behind it, so it is the first.
+            None if waits => {
+                cut.into_iter().for_each(|cut| cut.is_first = false);
+                0
+            }
             None if !flags.contains(MessageFlags::APPEND) => {
-                let is_cut = course.cut.get(&(Arc::clone(&home), chain)).is_some_and(|cut| cut.is_last);
-                self.is_doubtful |= is_cut && !held.rules.is_empty();
+                self.is_doubtful |= first != 0 && cut.as_ref().is_some_and(|cut| cut.is_last);
+                cut.into_iter().for_each(|cut| cut.either = handle);
                 0
             }
             None if flags.contains(CREATE) => {
-                let is_cut = course.cut.get(&(Arc::clone(&home), chain)).is_some_and(|cut| cut.is_first);
-                self.is_doubtful |= is_cut && !held.rules.is_empty();
-                held.rules.last()
+                self.is_doubtful |= first != 0 && cut.as_ref().is_some_and(|cut| cut.is_first);
+                cut.into_iter().for_each(|cut| cut.either = handle);
+                last
             }
-            None => match &course.vacated {
-                Some((place, spot)) if place.table == home.table && spot.chain == chain => spot.behind,
-                _ => held.rules.last(),
-            },
+            // Others stood behind or before the rule in whose place it is: it is the first, or the last.
+            None => {
+                let place = course.vacated.as_ref().filter(|(place, _)| place.table == home.table);
+                let behind =
+                    place.filter(|(_, spot)| spot.chain == chain).map_or(last, |(_, spot)| spot.behind);
+                if let Some(cut) = cut.filter(|_| first != 0) {
+                    cut.is_first &= behind != 0;
+                    cut.is_last &= behind == 0;
+                }
+                behind
+            }
         };
-        self.settle_cut(course, &home, chain, behind);
         self.put_rule(&home, Spot { chain, handle, behind }, rule.as_bytes());
         let mut last = handle;
         while let Some(next) = course.behind(last, &home.table) {
@@ -248,13 +274,5 @@ impl Work<'_> {
             }
             course.vacated = Some((home, spot));
         }
-    }
-
-    /// A rule comes behind this one: the new first or last rule of its chain has no other before or behind it.
-    fn settle_cut(&self, course: &mut Course, home: &Arc<Place>, chain: u64, behind: u64) {
-        let Some(cut) = course.cut.get_mut(&(Arc::clone(home), chain)) else { return };
-        let held = self.state.content(&home.table).and_then(|table| table.chain(chain));
-        cut.is_first &= behind != 0;
-        cut.is_last &= held.is_some_and(|held| held.rules.last() != behind);
     }
 }

@@ -1,7 +1,8 @@
 //! When elements end: the kernel does not announce it (KERNEL.md 1.6).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use linx_wire::nft::{ElementFlags, ElementView, SetFlags, SetRef, SetView};
@@ -98,9 +99,44 @@ impl Deadlines {
     }
 }
 
+/// What marks where the intervals of a set begin and end, by key; at one key an end comes first.
+type Marks = BTreeMap<(Vec<u8>, bool), Vec<u8>>;
+
+/// The marks of sets in which something ended.
+#[derive(Default)]
+pub(super) struct Intervals(Vec<(Arc<Place>, Marks)>);
+
+impl Intervals {
+    fn of(&mut self, place: &Arc<Place>, elements: &Table) -> &mut Marks {
+        let at = self.0.iter().position(|(other, _)| Arc::ptr_eq(other, place)).unwrap_or_else(|| {
+            let all = elements.iter().filter_map(|(_, record)| {
+                let element = place.element(record.bytes)?;
+                let is_start = !element.flags().contains(ElementFlags::INTERVAL_END);
+                Some(((element.key()?.to_vec(), is_start), record.bytes.to_vec()))
+            });
+            self.0.push((Arc::clone(place), all.collect()));
+            self.0.len() - 1
+        });
+        // It was found, or put there.
+        match self.0.get_mut(at) {
+            Some((_, marks)) => marks,
+            None => unreachable!("the marks of a set"),
+        }
+    }
+}
+
+/// What marks the end of the interval that begins at a key: the next mark, if it is an end.
+fn end_of(marks: &mut Marks, key: &[u8]) -> Option<Vec<u8>> {
+    let start = (key.to_vec(), true);
+    let (next, _) = marks.range((Bound::Excluded(&start), Bound::Unbounded)).next()?;
+    let next = next.clone();
+    marks.remove(&start);
+    if next.1 { None } else { marks.remove(&next) }
+}
+
 impl Work<'_> {
     /// Removes what is due, unless it was renewed or is gone.
-    pub(super) fn expire(&mut self, due: &Due, now: Deadline) {
+    pub(super) fn expire(&mut self, due: &Due, now: Deadline, intervals: &mut Intervals) {
         let Some(set) = self.state.content(&due.place.table).and_then(|table| table.set(&due.place.set))
         else {
             return;
@@ -121,38 +157,19 @@ impl Work<'_> {
                 continue;
             }
             let Some(element) = place.element(&record) else { continue };
+            let set = self.state.content(&place.table).and_then(|table| table.set(&place.set));
+            // What marks the end has no deadline of its own.
+            let end = match (set, element.key()) {
+                (Some(set), Some(key)) if has_ends => end_of(intervals.of(&place, &set.elements), key),
+                _ => None,
+            };
             self.remove_element(&place, &element);
-            if has_ends {
-                self.remove_end(&place, element.key().unwrap_or_default());
+            if let Some(end) = end.as_deref().and_then(|end| place.element(end)) {
+                self.remove_element(&place, &end);
             }
         }
         if let Some(later) = later {
             self.deadlines.note(Some(later), None, &place, due.hash);
         }
     }
-
-    /// Removes what marks the end of the interval that begins at this key: it has no deadline of its own.
-    fn remove_end(&mut self, place: &Arc<Place>, key: &[u8]) {
-        let set = self.state.content(&place.table).and_then(|table| table.set(&place.set));
-        let Some(elements) = set.map(|set| set.elements.clone()) else { return };
-        if let Some(record) = end_of(place, &elements, key) {
-            if let Some(end) = place.element(&record) {
-                self.remove_element(place, &end);
-            }
-        }
-    }
-}
-
-/// The next end behind a key, if it is nearer than the next beginning.
-fn end_of(place: &Place, elements: &Table, key: &[u8]) -> Option<Vec<u8>> {
-    let mut next: Option<(Vec<u8>, bool, Vec<u8>)> = None;
-    for (_, record) in elements.iter() {
-        let Some(element) = place.element(record.bytes) else { continue };
-        let Some(other) = element.key().filter(|other| *other > key) else { continue };
-        let is_start = !element.flags().contains(ElementFlags::INTERVAL_END);
-        if next.as_ref().is_none_or(|(best, start, _)| (other, is_start) < (&**best, *start)) {
-            next = Some((other.to_vec(), is_start, record.bytes.to_vec()));
-        }
-    }
-    next.filter(|(_, is_start, _)| !is_start).map(|(_, _, record)| record)
 }

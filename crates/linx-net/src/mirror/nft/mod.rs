@@ -41,6 +41,8 @@ mod changes;
 mod commit;
 mod content;
 mod expiry;
+#[cfg(test)]
+mod model;
 mod replace;
 mod rewrite;
 mod shelf;
@@ -57,7 +59,7 @@ use linx_wire::route::Operation;
 
 use self::commit::Course;
 use self::content::{Deadline, What, table_key};
-use self::expiry::Deadlines;
+use self::expiry::{Deadlines, Intervals};
 use self::replace::{Fresh, Scope};
 use self::work::Work;
 use super::delta::{Cause, Trigger};
@@ -286,7 +288,8 @@ impl Book {
             due.push(next);
         }
         let mut work = Work::new(&mut self.state, &mut self.deadlines, self.options.volatile);
-        due.iter().for_each(|due| work.expire(due, now));
+        let mut intervals = Intervals::default();
+        due.iter().for_each(|due| work.expire(due, now, &mut intervals));
         let mut changes = work.changes;
         changes.settle();
         Group::new(changes, Cause::Expired)

@@ -133,10 +133,6 @@ impl Rules {
         self.len
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     fn find(&self, handle: u64) -> Option<(usize, usize)> {
         self.runs.iter().enumerate().filter(|(_, run)| run.least <= handle && handle <= run.most).find_map(
             |(at, run)| {

@@ -476,14 +476,16 @@ impl<'a> Members<'a> {
         let hash = self.state.hashes.of(&wanted);
         let (_, record) = match find(&self.set.elements, &self.set.place, hash, &wanted) {
             Some(found) => found,
-            // One of a concatenation with intervals is known by its end, too.
-            None => {
-                let all = self.set.elements.iter().map(|(_, record)| record);
-                let found = all.filter_map(|record| Some((record, self.set.place.element(record.bytes)?)));
-                let is_it =
-                    |element: &ElementRef<'_>| element.key() == Some(key) && element.key_end().is_some();
-                (0, found.into_iter().find(|(_, element)| is_it(element))?.0)
+            // One of a concatenation with intervals is known by its end, too: all are looked at.
+            None if self.set().flags().contains(SetFlags::INTERVAL | SetFlags::CONCAT) => {
+                let records = self.set.elements.iter().map(|(_, record)| record);
+                let is_it = |record: &table::Record<'_>| {
+                    let element = self.set.place.element(record.bytes);
+                    element.is_some_and(|element| element.key() == Some(key) && element.key_end().is_some())
+                };
+                (0, records.into_iter().find(is_it)?)
             }
+            None => return None,
         };
         self.set.place.element(record.bytes)
     }
