@@ -1,5 +1,6 @@
 //! Namespaces that come, go and come again.
 
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use linx::mirror::{Fleet, News};
 use linx::{ErrorKind, LinkView, Notice};
 use linx_test::{Namespace, is_root, skip_unless, until};
 
-use crate::{alone, delta, descriptors, fleet_of, next, synced};
+use crate::{alone, delta, descriptors, fleet_of, next, own_world, synced};
 
 #[test]
 fn namespaces_that_come_are_mirrored_and_those_that_go_are_let_go() {
@@ -134,4 +135,117 @@ fn a_process_is_a_namespaces_as_long_as_it_lives() {
         (matches!(told.news, News::Removed { .. }) && told.namespace.cookie == Some(cookie)).then_some(())
     });
     until("its mirror is gone", || fleet.mirror(cookie).is_none());
+}
+
+/// Tells the child of the next test that it is one.
+const ROLE: &str = "LINX_FLEET_LINKED";
+
+#[test]
+fn a_name_that_is_a_link_leads_where_its_process_is() {
+    skip_unless!(is_root(), "not root");
+    let status = own_world("come_and_go::linked_names", "true").env(ROLE, "1").status().unwrap();
+    assert!(status.success());
+}
+
+/// The child of the test above. Docker's namespaces are given names so.
+#[test]
+fn linked_names() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let fleet = Fleet::builder().template(|builder| builder.links()).start().unwrap();
+    let mut watch = fleet.watch();
+    let mut before = None;
+    // Longer than it takes until nothing is looked at without a reason.
+    std::thread::sleep(Duration::from_secs(7));
+    for _ in 0..2 {
+        let mut child = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+        let target = format!("/proc/{}/ns/net", child.id());
+        let own = std::fs::read_link("/proc/self/ns/net").unwrap();
+        until("it is in its namespace", || std::fs::read_link(&target).is_ok_and(|link| link != own));
+        std::os::unix::fs::symlink(&target, "/run/netns/next").unwrap();
+        std::fs::rename("/run/netns/next", "/run/netns/linked").unwrap();
+        let cookie = next(&mut watch, "it is found, and called so", |told| {
+            let is_it = &*told.namespace.name == "linked" && fleet.mirror(told.namespace.cookie?).is_some();
+            is_it.then(|| told.namespace.cookie.unwrap())
+        });
+        assert_ne!(before.replace(cookie), Some(cookie));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        next(&mut watch, "it goes with its process", |told| {
+            let is_it = matches!(told.news, News::Removed { .. }) && told.namespace.cookie == Some(cookie);
+            is_it.then_some(())
+        });
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn a_stream_ends_with_its_fleet() {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+
+    use futures_core::Stream;
+
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("fleet-stream");
+    let fleet = fleet_of(&[&namespace]);
+    let mut changes = fleet.watch().into_stream().unwrap();
+    let mut told = Vec::new();
+    let mut fleet = Some(fleet);
+    while let Some(notice) = poll_fn(|cx| Pin::new(&mut changes).poll_next(cx)).await {
+        match notice.unwrap().news {
+            News::Added => told.push("added"),
+            News::Mirror(Notice::Synced(_)) => {
+                told.push("synced");
+                namespace.ip("link set lo up");
+            }
+            News::Mirror(Notice::Delta(_)) => {
+                told.push("delta");
+                fleet = None;
+            }
+            _ => {}
+        }
+    }
+    assert!(fleet.is_none());
+    assert_eq!(told.get(..3), Some(&["added", "synced", "delta"][..]));
+}
+
+#[test]
+fn a_loop_of_ones_own_drives_a_fleet() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let mut driver = Fleet::builder().template(|builder| builder.links()).driver().unwrap();
+    let fleet = driver.fleet();
+    let mut watch = fleet.watch();
+    let mut turn = |done: &mut dyn FnMut() -> bool| {
+        let end = Instant::now() + crate::PATIENCE;
+        while !done() {
+            assert!(Instant::now() < end);
+            driver.advance(Instant::now()).unwrap();
+            let left = driver.deadline().map(|due| due.saturating_duration_since(Instant::now()));
+            let left = left.unwrap_or(Duration::MAX).min(Duration::from_millis(100));
+            linx_sys::wait_readable(driver.as_fd(), Some(left)).unwrap();
+        }
+    };
+    turn(&mut || fleet.is_synced());
+    let namespace = Namespace::new("fleet-loop");
+    turn(&mut || fleet.by_name(namespace.name()).is_some());
+    let cookie = namespace.netns().cookie().unwrap();
+    namespace.ip("link set lo up");
+    let mut heard = false;
+    turn(&mut || {
+        while let Some(told) = watch.try_next().unwrap() {
+            heard |= told.namespace.cookie == Some(cookie) && delta(&told).is_some();
+        }
+        heard
+    });
+    drop(fleet);
+    assert_eq!(driver.advance(Instant::now()).unwrap_err().kind, ErrorKind::Unsubscribed);
+    let over = loop {
+        if let Err(error) = watch.try_next() {
+            break error;
+        }
+    };
+    assert_eq!(over.kind, ErrorKind::Unsubscribed);
 }
