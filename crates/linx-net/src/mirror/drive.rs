@@ -578,6 +578,7 @@ impl Driver {
                 return Ok(());
             }
         }
+        reading.is_losing = self.lanes.iter().any(|lane| lane.lost.is_some() || lane.is_losing());
         let pending: Vec<&[u8]> = self.lanes.iter().map(|lane| &*lane.pending).collect();
         let was_synced = core.synced;
         let concluded = core.conclude(reading, &pending, time, now);

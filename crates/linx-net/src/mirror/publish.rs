@@ -30,7 +30,10 @@ impl Core {
     ) -> Option<Why> {
         self.reason(task, (before, after), hash, time)
             // Nothing accounts for it: it was wrong before.
-            .or_else(|| (task.attempts >= UNEXPLAINED_ATTEMPTS).then(|| Why::new(time, Cause::Audit)))
+            .or_else(|| {
+                let is_sure = task.attempts >= UNEXPLAINED_ATTEMPTS && !task.is_doubtful;
+                is_sure.then(|| Why::new(time, Cause::Audit))
+            })
     }
 
     fn why_changed(
@@ -64,7 +67,7 @@ impl Core {
         };
         let reason = task.reasons.iter().filter(explains).min_by_key(rank)?;
         // What an audit finds at first may follow from what is being carried out, and announced only now.
-        if reason.cause == Cause::Audit && task.attempts < AUDIT_ATTEMPTS {
+        if reason.cause == Cause::Audit && (task.attempts < AUDIT_ATTEMPTS || task.is_doubtful) {
             return None;
         }
         Some(Why { trigger: reason.trigger.clone(), ..Why::new(time, reason.cause) })

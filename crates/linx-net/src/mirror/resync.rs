@@ -50,6 +50,8 @@ const MOST_REASONS: usize = 64;
 const LOOPBACK: u32 = 1;
 /// Links that are asked for before a reading.
 const MOST_FENCES: usize = 16;
+/// Attempts after which it does not matter to what nothing accounts for that something else was announced meanwhile.
+const DOUBTFUL_ATTEMPTS: u32 = 8;
 /// Attempts after which the first state is taken as it is; what is uncertain is read again later.
 const FIRST_ATTEMPTS: u32 = 6;
 
@@ -85,6 +87,8 @@ pub(super) struct Task {
     unread: u8,
     due: Instant,
     pub(super) attempts: u32,
+    /// Something was announced while it was read, or lost, that may account for what it shows.
+    pub(super) is_doubtful: bool,
 }
 
 impl Task {
@@ -171,6 +175,7 @@ impl Tasks {
             unread: doubts,
             due: self.earliest(scope.kind, doubts, now),
             attempts: 0,
+            is_doubtful: false,
         };
         self.merge(&mut task);
         let by_link = |task: &&Task| task.scope.kind == Kind::Route && task.scope.index.is_some();
@@ -321,6 +326,8 @@ pub(super) struct Reading {
     pub(super) is_partial: bool,
     /// It is to be read again for that.
     pub(super) is_torn: bool,
+    /// Announcements were lost while it was read, which is not told yet.
+    pub(super) is_losing: bool,
 }
 
 impl Reading {
@@ -403,6 +410,7 @@ impl Core {
                 begun: now,
                 is_partial: false,
                 is_torn: false,
+                is_losing: false,
             });
         }
         None
@@ -514,6 +522,11 @@ impl Core {
         if !self.options.drain {
             touched.clear();
         }
+        let is_busy = pending.iter().any(|bytes| !bytes.is_empty());
+        // What was fed after the reading had been chosen may account for it.
+        let is_to_be_read = self.tasks.list.iter().any(|task| task.scope.kind == kind);
+        reading.task.is_doubtful =
+            reading.is_losing || (is_busy || is_to_be_read) && reading.task.attempts < DOUBTFUL_ATTEMPTS;
         // The kernel does not say that it tore these.
         let is_silently_torn = is_disturbed && matches!(kind, Kind::Rule | Kind::Neighbour);
         reading.is_torn |= is_silently_torn;
@@ -549,7 +562,8 @@ impl Core {
             let Task { scope, reasons, doubts, attempts, .. } = reading.task;
             let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE);
             let attempts = attempts + 1;
-            let mut task = Task { scope, reasons, doubts, unread: 0, due: now + pause, attempts };
+            let mut task =
+                Task { scope, reasons, doubts, unread: 0, due: now + pause, attempts, is_doubtful: false };
             self.tasks.merge(&mut task);
             self.tasks.list.push(task);
         }

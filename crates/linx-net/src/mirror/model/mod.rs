@@ -2,6 +2,7 @@
 //! would notice.
 
 mod dump;
+mod found;
 mod kernel;
 mod objects;
 mod ops;

@@ -230,6 +230,7 @@ impl World {
             self.drain();
         }
         self.now += Duration::from_micros(100);
+        reading.is_losing = self.sockets.iter().any(|socket| socket.lost || socket.intake.is_pending());
         let pending: Vec<&[u8]> = self.sockets.iter().map(|socket| &*socket.pending).collect();
         let concluded = self.core.conclude(reading, &pending, time(), self.now);
         drop(pending);

@@ -1,0 +1,319 @@
+//! Histories that broke a promise once, as small as they could be made.
+
+use super::ops::How::{Add, Append, Prepend, Replace};
+use super::ops::Op::{self, *};
+use super::ops::To::{self, Hops, Nowhere, Object};
+use super::world::Step::{self, Audit, Do, Round, Wait};
+use super::world::{History, Without, run};
+
+fn holds(room: usize, compat: bool, before: Vec<Op>, steps: Vec<Step>) {
+    let history = History { room, compat, before, steps };
+    if let Err(why) = run(&history, Without::Nothing) {
+        panic!("{why}\nafter {}", history.text());
+    }
+}
+
+const PLENTY: usize = 10_000;
+
+fn link(name: u8) -> Op {
+    LinkAdd { name, kind: 0, low: false }
+}
+
+fn address(link: u8, v6: bool, number: u8) -> Op {
+    Address { link, v6, number }
+}
+
+/// An IPv6 route of the main table.
+fn v6(how: super::ops::How, dst: u8, to: To) -> Op {
+    Route { how, v6: true, dst, metric: false, own_table: false, protocol: 0, source: 0, to }
+}
+
+fn v4(how: super::ops::How, dst: u8, to: To) -> Op {
+    Route { how, v6: false, dst, metric: false, own_table: false, protocol: 0, source: 0, to }
+}
+
+#[test]
+fn a_last_reading_that_is_not_needed_ends_the_first_state_too() {
+    let before = vec![link(0), address(0, false, 0), link(1), LinkUp(1)];
+    holds(PLENTY, false, before, vec![Round(vec![(10, Mtu(0, 0))]), Wait(5), Do(LinkDown(1))]);
+}
+
+#[test]
+fn a_route_that_lost_its_source_follows_from_the_address() {
+    let route = Route {
+        how: Add,
+        v6: true,
+        dst: 0,
+        metric: false,
+        own_table: false,
+        protocol: 0,
+        source: 2,
+        to: Hops(vec![(1, 0)]),
+    };
+    holds(
+        PLENTY,
+        true,
+        vec![],
+        vec![
+            Do(link(0)),
+            Do(link(2)),
+            Do(LinkUp(0)),
+            Do(address(2, true, 1)),
+            Round(vec![(3, LinkUp(0)), (0, LinkUp(1))]),
+            Wait(2),
+            Round(vec![(0, route)]),
+            Do(Carrier(0, false)),
+            Do(LinkDel(0)),
+        ],
+    );
+}
+
+#[test]
+fn what_an_audit_sees_too_early_is_no_repair() {
+    holds(
+        PLENTY,
+        false,
+        vec![],
+        vec![
+            Do(link(0)),
+            Round(vec![]),
+            Round(vec![(0, LinkUp(0))]),
+            Do(link(1)),
+            Do(LinkDel(0)),
+            Audit,
+            Wait(2),
+            Round(vec![(4, LinkDown(0)), (1, Proceed(0)), (11, LinkUp(0))]),
+        ],
+    );
+}
+
+#[test]
+fn an_ipv6_route_may_be_there_twice() {
+    holds(
+        PLENTY,
+        false,
+        vec![],
+        vec![
+            Do(link(0)),
+            Round(vec![(0, LinkUp(0))]),
+            Round(vec![(0, v6(Add, 1, Hops(vec![(0, 0)])))]),
+            Do(v6(Append, 1, Nowhere)),
+            Do(v6(Replace, 1, Nowhere)),
+        ],
+    );
+}
+
+#[test]
+fn no_reading_shows_a_route_on_a_link_that_is_not_known_yet() {
+    holds(
+        1,
+        false,
+        vec![],
+        vec![
+            Do(link(0)),
+            Round(vec![(0, address(0, false, 0))]),
+            Do(LinkUp(0)),
+            Do(link(1)),
+            Round(vec![(0, Proceed(0)), (0, LinkUp(1))]),
+            Do(LinkUp(0)),
+            Round(vec![]),
+            Do(v4(Add, 0, Hops(vec![(1, 0)]))),
+            Round(vec![(0, NextHop { id: 0, link: 0, gateway: 0, replace: false })]),
+            Do(Carrier(0, false)),
+        ],
+    );
+}
+
+#[test]
+fn an_order_that_is_mended_changes_nothing_else() {
+    let metric = Route {
+        how: Add,
+        v6: false,
+        dst: 1,
+        metric: true,
+        own_table: false,
+        protocol: 0,
+        source: 0,
+        to: Hops(vec![(0, 0)]),
+    };
+    holds(
+        PLENTY,
+        false,
+        vec![link(0)],
+        vec![
+            Round(vec![(0, Rename(0, 2))]),
+            Round(vec![(0, LinkUp(0))]),
+            Round(vec![(0, NextHop { id: 4, link: 0, gateway: 0, replace: false })]),
+            Do(Mtu(0, 0)),
+            Do(v4(Add, 0, Hops(vec![(0, 0)]))),
+            Do(v4(Add, 1, Hops(vec![(0, 0)]))),
+            Do(link(1)),
+            Do(address(1, false, 0)),
+            Round(vec![(0, address(2, false, 1))]),
+            Audit,
+            Do(link(0)),
+            Do(LinkUp(0)),
+            Wait(2),
+            Do(NextHop { id: 0, link: 0, gateway: 0, replace: false }),
+            Round(vec![(0, link(3)), (0, metric)]),
+            Do(NextHopDel(1)),
+            Do(RouteDel(0, None)),
+            Round(vec![(0, v4(Append, 1, Object(4))), (0, Carrier(0, false))]),
+            Round(vec![(0, LinkDel(2))]),
+            Round(vec![(0, Dad(0))]),
+            Do(LinkUp(0)),
+        ],
+    );
+}
+
+#[test]
+fn a_route_of_an_object_that_was_a_blackhole_is_the_same_route() {
+    let own =
+        |how, to| Route { how, v6: true, dst: 0, metric: false, own_table: true, protocol: 0, source: 0, to };
+    holds(
+        1,
+        false,
+        vec![],
+        vec![
+            Round(vec![(0, Blackhole { id: 3, replace: false })]),
+            Round(vec![(0, link(0)), (0, link(1))]),
+            Round(vec![(0, own(Add, Object(3)))]),
+            Round(vec![(0, LinkUp(2))]),
+            Do(LinkDel(1)),
+            Round(vec![
+                (0, NextHop { id: 3, link: 0, gateway: 0, replace: true }),
+                (0, own(Append, Hops(vec![(0, 1), (1, 1)]))),
+            ]),
+        ],
+    );
+}
+
+#[test]
+fn after_a_loss_links_are_read_before_what_is_on_them() {
+    holds(
+        3,
+        false,
+        vec![],
+        vec![
+            Round(vec![(0, link(1))]),
+            Do(LinkUp(0)),
+            Wait(1),
+            Do(link(3)),
+            Do(link(2)),
+            Do(link(0)),
+            Round(vec![(0, LinkUp(3))]),
+            Round(vec![]),
+            Round(vec![(0, address(3, true, 0)), (3, LinkDown(3))]),
+            Round(vec![(0, LinkDown(0))]),
+            Wait(1),
+            Round(vec![(0, LinkUp(1))]),
+            Round(vec![(0, LinkUp(0))]),
+        ],
+    );
+}
+
+#[test]
+fn a_link_that_came_up_while_announcements_were_lost_is_one_that_came_up() {
+    holds(
+        2,
+        false,
+        vec![],
+        vec![
+            Do(link(2)),
+            Do(Mtu(0, 0)),
+            Do(link(0)),
+            Do(LinkDown(0)),
+            Round(vec![]),
+            Wait(2),
+            Round(vec![(0, LinkDel(1))]),
+            Round(vec![(0, LinkUp(0)), (0, link(0))]),
+            Do(LinkUp(0)),
+            Round(vec![(0, LinkUp(1))]),
+        ],
+    );
+}
+
+#[test]
+fn a_route_whose_object_is_gone_is_not_hidden() {
+    holds(
+        PLENTY,
+        false,
+        vec![Blackhole { id: 1, replace: false }],
+        vec![
+            Do(v6(Add, 2, Object(1))),
+            Round(vec![(0, link(1))]),
+            Round(vec![(0, link(0)), (0, link(2))]),
+            Round(vec![(0, link(3)), (0, address(0, false, 0))]),
+            Round(vec![(0, NextHopDel(1))]),
+            Round(vec![(0, LinkUp(2))]),
+            Round(vec![(0, LinkUp(3)), (0, v6(Add, 2, Hops(vec![(2, 1), (3, 1)])))]),
+        ],
+    );
+}
+
+#[test]
+fn a_route_that_was_replaced_by_a_set_is_not_hidden_by_it() {
+    holds(
+        PLENTY,
+        false,
+        vec![],
+        vec![
+            Round(vec![(0, link(0))]),
+            Round(vec![(0, LinkUp(0))]),
+            Round(vec![(0, v6(Add, 2, Hops(vec![(1, 1)])))]),
+            Do(NextHop { id: 0, link: 0, gateway: 0, replace: false }),
+            Do(Mtu(0, 0)),
+            Do(Carrier(0, false)),
+            Do(v6(Append, 2, Hops(vec![(0, 1)]))),
+            Do(link(1)),
+            Round(vec![(0, LinkUp(1))]),
+            Do(NextHop { id: 0, link: 0, gateway: 0, replace: false }),
+            Do(Carrier(0, false)),
+            Do(LinkUp(0)),
+            Round(vec![(0, v6(Append, 2, Nowhere))]),
+            Round(vec![(0, LinkDown(0))]),
+            Round(vec![(0, LinkDel(0))]),
+            Do(v6(Replace, 2, Hops(vec![(0, 1), (0, 2)]))),
+        ],
+    );
+}
+
+#[test]
+fn a_route_made_again_after_it_went_in_silence_stands_where_it_was_put() {
+    let two = || Hops(vec![(0, 2), (3, 1)]);
+    holds(
+        PLENTY,
+        false,
+        vec![link(0), link(1), LinkDel(0), LinkUp(0), v4(Add, 2, two()), Rename(0, 3)],
+        vec![
+            Round(vec![]),
+            Do(LinkDown(0)),
+            Do(LinkUp(0)),
+            Round(vec![(0, LinkAdd { name: 0, kind: 0, low: true })]),
+            Round(vec![(0, v4(Add, 2, Hops(vec![(1, 0)])))]),
+            Do(LinkDel(2)),
+            Do(v4(Prepend, 2, two())),
+        ],
+    );
+}
+
+#[test]
+fn what_an_audit_sees_while_its_announcement_is_lost_is_no_repair() {
+    holds(
+        PLENTY,
+        false,
+        vec![],
+        vec![
+            Round(vec![]),
+            Wait(2),
+            Do(link(0)),
+            Audit,
+            Round(vec![(9, LinkUp(0))]),
+            Do(LinkUp(0)),
+            Wait(5),
+            Round(vec![(9, LinkDown(0))]),
+            Wait(10),
+            Round(vec![(3, Overflow(0)), (0, LinkUp(0))]),
+        ],
+    );
+}
