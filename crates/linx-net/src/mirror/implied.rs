@@ -7,6 +7,7 @@
 //! | link state | a link whose UP, RUNNING, LOWER_UP or operational state is not what the mirror had; `ifi_change` is not asked | next hops; routes over it and routes by next hop objects; its IPv6 addresses when it came up; its proxy neighbours when it went down |
 //! | mark | a route marked `linkdown` or `dead` over a link that has a carrier | routes over that link |
 //! | link gone | DELLINK | the same, and what was on it goes with it |
+//! | link MTU | a link whose MTU is large enough for IPv6 now | its IPv6 addresses |
 //! | link name | a link appeared, went or was renamed | rules with a device |
 //! | link address, master | a link whose address or master is not what the mirror had | forwarding entries |
 //! | part of a link | a message of family AF_BRIDGE or AF_INET6 | that link |
@@ -96,6 +97,8 @@ pub(super) struct Fact {
     pub(super) name: Box<[u8]>,
     address: Option<LinkAddr>,
     master: Option<u32>,
+    /// It is large enough for IPv6.
+    bears_ipv6: bool,
 }
 
 impl Fact {
@@ -106,6 +109,7 @@ impl Fact {
             name: link.name().as_bytes().into(),
             address: link.attributes().address(),
             master: link.master(),
+            bears_ipv6: link.attributes().mtu().is_none_or(|mtu| mtu >= IPV6_MIN_MTU),
         }
     }
 
@@ -133,6 +137,9 @@ impl Fact {
         self.flags.contains(LinkFlags::LOWER_UP)
     }
 }
+
+/// The least MTU of a link with IPv6.
+const IPV6_MIN_MTU: u32 = 1280;
 
 const STATE: LinkFlags =
     LinkFlags::UP.union(LinkFlags::RUNNING).union(LinkFlags::LOWER_UP).union(LinkFlags::DORMANT);
@@ -241,6 +248,10 @@ pub(super) fn of_link(index: u32, before: Option<&Fact>, after: Option<&Fact>) -
                 } else {
                     scopes.push(Scope::all(Kind::Neighbour).index(index));
                 }
+            }
+            if !old.bears_ipv6 && new.bears_ipv6 {
+                // IPv6 begins on it, and makes an address that is not told until it is known to be unique.
+                scopes.push(Scope::all(Kind::Address).family(family::INET6).index(index));
             }
             if old.name != new.name {
                 scopes.push(Scope::all(Kind::Rule));

@@ -182,3 +182,18 @@ fn audits_that_never_come_and_such_that_never_end() {
         assert!(mirror.watch().next().is_ok());
     }
 }
+
+#[test]
+fn an_mtu_that_ipv6_needs_makes_an_address_in_silence() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("mtu");
+    namespace.batch("link add v0 type veth peer name v1\nlink set v0 up\nlink set v1 up\n");
+    let mirror = Mirror::builder(&namespace.netns()).addresses().audit(None).start().unwrap();
+    namespace.ip("link set v0 mtu 1200");
+    mirror.quiet(PATIENCE).unwrap();
+    assert_eq!(mirror.snapshot().addresses().len(), 1);
+    namespace.ip("link set v0 mtu 1500");
+    mirror.quiet(PATIENCE).unwrap();
+    let listed = linx::Handle::new(&namespace.netns()).unwrap().addresses().all().unwrap();
+    assert_eq!((mirror.snapshot().addresses().len(), listed.len()), (2, 2));
+}

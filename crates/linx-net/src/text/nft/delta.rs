@@ -8,7 +8,7 @@ use linx_wire::nft::{
 use super::super::delta::{differences, write_difference};
 use super::super::values::Fields;
 use super::super::{Line, Style};
-use super::{duration, hook, open, quoted};
+use super::{duration, hook, open, quoted, shown};
 use crate::forms::value::Value;
 use crate::names::Context;
 use crate::words;
@@ -46,6 +46,7 @@ fn fields(item: &ItemRef<'_>) -> Fields {
             out.maybe("comment", table.comment().map(quoted));
         }
         ItemRef::Chain(chain) => {
+            out.text("name", shown(chain.name()));
             out.maybe("type", chain.chain_type());
             let place = chain.hook();
             let number = place.and_then(|place| place.hook());

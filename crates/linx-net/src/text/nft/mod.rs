@@ -48,11 +48,20 @@ fn open(line: &mut Line, kind: &str, family: u8, names: &[Name<'_>]) {
 
 /// A name, escaped, and in quotes where it would run into what stands beside it.
 fn write_name(line: &mut Line, name: Name<'_>) {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:%+@$*".contains(byte);
-    if !name.as_bytes().is_empty() && name.as_bytes().iter().all(plain) {
+    if is_plain(name) {
         return line.name(name);
     }
     line.word_as(Style::Name, &quoted(name));
+}
+
+fn is_plain(name: Name<'_>) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:%+@$*".contains(byte);
+    !name.as_bytes().is_empty() && name.as_bytes().iter().all(plain)
+}
+
+/// The same, by itself.
+fn shown(name: Name<'_>) -> String {
+    if is_plain(name) { name.to_string() } else { quoted(name) }
 }
 
 /// A name or comment, escaped, in quotes.

@@ -29,7 +29,11 @@ fn table(flags: u32) -> Entity {
 }
 
 fn chain(policy: u32, text: &[u8]) -> Entity {
-    let chain = Nest::new(&CHAIN).set("table", "t").set("name", "c\x1b").set("handle", 3u64);
+    named_chain("c\x1b", policy, text)
+}
+
+fn named_chain(name: &str, policy: u32, text: &[u8]) -> Entity {
+    let chain = Nest::new(&CHAIN).set("table", "t").set("name", name).set("handle", 3u64);
     entity(nft::NEWCHAIN, chain.set("policy", policy).set("userdata", comment(text).unwrap()))
 }
 
@@ -55,11 +59,12 @@ fn flowtable(flags: u32) -> Entity {
     entity(nft::NEWFLOWTABLE, Nest::new(&FLOWTABLE).set("table", "t").set("name", "f").set("flags", flags))
 }
 
-fn pairs() -> [(Entity, Entity, &'static str); 7] {
+fn pairs() -> [(Entity, Entity, &'static str); 8] {
     [
         (table(0), table(1), "table inet t  flags +dormant"),
         (chain(1, b"a"), chain(0, b"a"), "chain inet t \"c\\x1b\"  policy accept → drop"),
         (chain(1, b"a"), chain(1, b"\x1b\"b"), "chain inet t \"c\\x1b\"  comment \"a\" → \"\\x1b\\\"b\""),
+        (chain(1, b"a"), named_chain("d", 1, b"a"), "chain inet t d  name \"c\\x1b\" → d"),
         (rule(9, 1), rule(9, 2), "rule inet t c handle 9 [counter]  none → [counter]"),
         (set(0), set(1_000), "set inet t s  timeout 0s → 1s"),
         (element(b"a"), element(b"b"), "element inet t s 0x00500000 comment  \"a\" → \"b\""),
@@ -133,7 +138,7 @@ fn each_satisfies_the_schema_by_itself_and_in_a_transaction() {
     records.transaction_of_items(&head, changes, &cx, false, |line| lines.push(line.to_vec()));
     assert_eq!(lines.len(), 1);
     let value = check(&validator, &lines[0]);
-    let counts = json!({"table": 1, "chain": 2, "rule": 1, "set": 1, "element": 1, "flowtable": 1});
+    let counts = json!({"table": 1, "chain": 3, "rule": 1, "set": 1, "element": 1, "flowtable": 1});
     assert_eq!(value["counts"], json!({"changed": counts, "removed": counts}));
     assert_eq!(value["changes"][1]["before"], json!({"policy": "accept"}));
     assert_eq!(value["changes"][1]["fields"], json!(["policy"]));
@@ -143,7 +148,7 @@ fn each_satisfies_the_schema_by_itself_and_in_a_transaction() {
     records.transaction_of_items(&head, many, &cx, false, |line| lines.push(line.to_vec()));
     assert!(lines.len() > 2 && lines.iter().all(|line| line.len() <= LINE_LIMIT));
     let values: Vec<Value> = lines.iter().map(|line| check(&validator, line)).collect();
-    assert_eq!(values.iter().map(|value| value["changes"].as_array().unwrap().len()).sum::<usize>(), 560);
+    assert_eq!(values.iter().map(|value| value["changes"].as_array().unwrap().len()).sum::<usize>(), 640);
 }
 
 /// What the kernel counts is not what changed.
