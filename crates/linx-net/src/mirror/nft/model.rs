@@ -403,7 +403,7 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
 }
 
 fn cases() -> u32 {
-    if std::env::var_os("LINX_LONG").is_some() { 100_000 } else { 300 }
+    if std::env::var_os("LINX_LONG").is_some() { 100_000 } else { 100 }
 }
 
 proptest! {
