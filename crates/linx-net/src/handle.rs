@@ -19,6 +19,8 @@ use crate::request::{Cursor, Exchange, Expect, Step, TIMEOUT};
 
 /// Sockets kept for the next request. More may be in use at once; what exceeds this is closed afterwards.
 const MAX_IDLE: usize = 4;
+/// Objects of an answer that are read though nobody wants them: it is cheaper than to open another socket.
+const LONG_REST: usize = 1024;
 
 /// A namespace to ask things of. Cheap to clone; clones share their sockets.
 ///
@@ -44,6 +46,8 @@ struct Inner {
     /// What leads to the namespace, where that does not pin it: its file, as it was when the handle was made.
     file: Option<(PathBuf, FileId)>,
     timeout: Duration,
+    /// What is left of an answer is always read.
+    spares: bool,
     /// Of any protocol.
     idle: Mutex<Vec<Channel>>,
 }
@@ -63,17 +67,19 @@ impl Handle {
     /// # Errors
     /// `NamespaceGone`, `Permission` (another namespace needs CAP_SYS_ADMIN to be entered), `Io` (EMFILE).
     pub fn new(netns: &Netns) -> Result<Self> {
-        Self::named(netns, &label_of(netns))
+        Self::named(netns, &label_of(netns), true, false)
     }
 
-    /// The same, with another name for the namespace in errors.
-    pub(crate) fn named(netns: &Netns, label: &str) -> Result<Self> {
-        Self::open(netns, label).map_err(|error| error.inside(label))
+    /// The same, with another name for the namespace in errors. `follows`: it looks whether the namespace is still found
+    /// where it was; otherwise it goes on as long as it has a socket. `spares`: it does not give up a socket because what
+    /// is left of an answer is not wanted; perhaps it may not open another.
+    pub(crate) fn named(netns: &Netns, label: &str, follows: bool, spares: bool) -> Result<Self> {
+        Self::open(netns, label, follows, spares).map_err(|error| error.inside(label))
     }
 
-    fn open(netns: &Netns, label: &str) -> Result<Self> {
+    fn open(netns: &Netns, label: &str, follows: bool, spares: bool) -> Result<Self> {
         const OPEN: &str = "open a namespace";
-        let file = if netns.pins() { None } else { netns.file_path() };
+        let file = if follows && !netns.pins() { netns.file_path() } else { None };
         let file = file.and_then(|path| file_id(&path).map(|id| (path, id)));
         let socket = Socket::open(Protocol::ROUTE, netns).map_err(|error| Error::system(OPEN, error))?;
         let inner = Inner {
@@ -82,6 +88,7 @@ impl Handle {
             cookie: socket.netns_cookie(),
             file,
             timeout: TIMEOUT,
+            spares,
             idle: Mutex::default(),
         };
         let handle = Self(Arc::new(inner));
@@ -102,13 +109,14 @@ impl Handle {
     /// shared with `self`.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        let Inner { netns, label, cookie, file, .. } = &*self.0;
+        let Inner { netns, label, cookie, file, spares, .. } = &*self.0;
         Self(Arc::new(Inner {
             netns: netns.clone(),
             label: label.clone(),
             cookie: *cookie,
             file: file.clone(),
             timeout,
+            spares: *spares,
             idle: Mutex::default(),
         }))
     }
@@ -320,6 +328,19 @@ impl Answer {
         };
         let bytes = self.channel.as_ref()?.buf.filled(place.end).get(place.start..)?;
         Some(Ok(Message { header, payload: bytes.get(HEADER_LEN..)?, bytes }))
+    }
+
+    /// Reads what is left and not wanted, so that the socket can be used again; a long rest is left, and the socket closed.
+    pub(crate) fn read_out(mut self) {
+        let mut left = if self.handle.0.spares { usize::MAX } else { LONG_REST };
+        while left > 0 && matches!(self.advance(), Ok(Advance::Object(..) | Advance::More)) {
+            left -= 1;
+        }
+    }
+
+    /// Whether the kernel has said so far that it tore.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.exchange.is_torn()
     }
 
     fn advance(&mut self) -> Result<Advance> {

@@ -326,7 +326,14 @@ impl<T: Listed> Dump<T> {
                 Take::Yes => {}
                 Take::No => continue,
                 Take::Stop => {
-                    self.answer = None;
+                    if let Some(answer) = self.answer.take() {
+                        let is_torn = answer.is_torn();
+                        answer.read_out();
+                        if is_torn {
+                            let error = self.list.handle.error(ErrorKind::Torn, T::OPERATION);
+                            return Some(Err(self.fail(error)));
+                        }
+                    }
                     continue;
                 }
             }

@@ -93,6 +93,11 @@ impl Exchange {
         self.read_out
     }
 
+    /// Whether the kernel has said so far that it tore.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
+    }
+
     /// Messages skipped so far.
     #[cfg(test)]
     pub(crate) fn skipped(&self) -> u64 {

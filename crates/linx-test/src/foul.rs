@@ -41,3 +41,36 @@ pub fn break_socket(netns: &Netns, portid: u32) {
     let mut socket = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
     rustix::io::dup2(&null, &mut socket).unwrap();
 }
+
+/// From here on SIGUSR1 interrupts the system call that it meets (EINTR) and does nothing else.
+pub fn let_signals_interrupt() {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    // SAFETY: all zeroes is a valid `sigaction`: no flags (SA_RESTART above all), an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // SAFETY: the handler does nothing, which is safe at any time.
+    let outcome = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(outcome, 0);
+}
+
+/// Sends SIGUSR1 to each other thread of this process, and returns how many there were.
+pub fn interrupt_threads() -> usize {
+    let own = rustix::thread::gettid().as_raw_nonzero().get();
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|entry| {
+        let thread: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        (thread != own).then_some(thread)
+    });
+    let process = std::process::id();
+    // SAFETY: numbers only; a thread that has ended meanwhile makes an error, no harm.
+    threads
+        .filter(|thread| unsafe { libc::syscall(libc::SYS_tgkill, process, *thread, libc::SIGUSR1) } == 0)
+        .count()
+}
+
+/// Sets how many descriptors the process may have (the soft limit), and returns how many it might.
+pub fn limit_descriptors(most: u64) -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum }).unwrap();
+    current.unwrap_or(u64::MAX)
+}

@@ -19,10 +19,11 @@ mod probe;
 mod raw;
 mod silent;
 mod storm;
+mod usage;
 mod zoo;
 
 pub use churn::{Churn, Dice};
-pub use foul::{break_socket, send_to_portid};
+pub use foul::{break_socket, interrupt_threads, let_signals_interrupt, limit_descriptors, send_to_portid};
 pub use names::hostile_names;
 pub use namespace::{Namespace, run};
 pub use nft::{NFT_SCENES, Nft, NftScene, nft_entities, nft_made};
@@ -30,6 +31,7 @@ pub use probe::{Probe, is_root};
 pub use raw::Raw;
 pub use silent::{SilentScene, Stage, Teller};
 pub use storm::{Step, Storm};
+pub use usage::{Usage, processor_time, thread_usage};
 pub use zoo::Zoo;
 
 use std::time::{Duration, Instant};

@@ -17,6 +17,7 @@ use linx_wire::route::{
 };
 
 use super::Mirror;
+use super::clock::wall_clock;
 use super::core::{Core, LANES};
 use super::lane::{self, Intakes};
 use super::options::Options;
@@ -68,6 +69,8 @@ pub(super) struct Guarded {
     pub(super) is_left: bool,
     /// How many have asked to be told when all is quiet, and how many of these have been.
     pub(super) quiet: (u64, u64),
+    /// How many of them still wait for it.
+    pub(super) waiting: u32,
     /// The rule set of nf_tables is to be compared.
     pub(super) audits_rules: bool,
 }
@@ -201,7 +204,7 @@ impl Driver {
         if let Some(name) = &name {
             poll.add(name, base + NAME).map_err(fail)?;
         }
-        let handle = Handle::named(&netns, &label)?;
+        let handle = Handle::named(&netns, &label, follow, keeps)?;
         let mut lanes = Vec::new();
         for (place, lane) in LANES.into_iter().enumerate() {
             let groups = lane::groups(lane, &options);
@@ -233,10 +236,11 @@ impl Driver {
         let guarded = Guarded {
             core,
             bells: Vec::new(),
-            synced: SystemTime::now(),
+            synced: wall_clock(),
             ended: None,
             is_left: false,
             quiet: (0, 0),
+            waiting: 0,
             audits_rules: false,
         };
         let (guarded, told) = (Mutex::new(guarded), Condvar::new());
@@ -314,10 +318,7 @@ impl Driver {
 
     /// The same, with a look at whether it is quiet, where somebody waits for that.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let waits_for_quiet = {
-            let guarded = self.shared.lock();
-            guarded.quiet.0 != guarded.quiet.1
-        };
+        let waits_for_quiet = self.shared.lock().waiting > 0;
         let look = waits_for_quiet.then(|| now + QUIET_LOOK);
         self.deadline().into_iter().chain(look).min()
     }
@@ -499,7 +500,7 @@ impl Driver {
             let (before, was_synced) = (guarded.core.log.end(), guarded.core.synced);
             each(&mut guarded.core);
             if guarded.core.synced && !was_synced {
-                guarded.synced = SystemTime::now();
+                guarded.synced = wall_clock();
             }
             if guarded.core.log.end() != before || !was_synced {
                 shared.tell(&guarded);
@@ -523,7 +524,7 @@ impl Driver {
 
     /// Feeds what was received.
     fn feed(&mut self, core: &mut Core) {
-        let (time, now) = (SystemTime::now(), Instant::now());
+        let (time, now) = (wall_clock(), Instant::now());
         for lane in &mut self.lanes {
             let fed = core.feed(lane.lane, &lane.pending, time, now);
             lane.pending.clear();
@@ -547,7 +548,7 @@ impl Driver {
         let was_synced = guarded.core.synced;
         let reading = guarded.core.next_reading(now);
         if guarded.core.synced && !was_synced {
-            guarded.synced = SystemTime::now();
+            guarded.synced = wall_clock();
             self.shared.tell(&guarded);
         }
         reading
@@ -562,7 +563,7 @@ impl Driver {
         }
         let mut guarded = shared.lock();
         let core = &mut guarded.core;
-        let (time, now) = (SystemTime::now(), Instant::now());
+        let (time, now) = (wall_clock(), Instant::now());
         match outcome {
             Ok(()) => {}
             Err(error) if error.kind == ErrorKind::Torn => reading.is_torn = true,
@@ -765,3 +766,6 @@ impl fmt::Debug for Driver {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,31 @@
 //! - While a storm lasts that makes the kernel drop announcements all the time, the state is at most two seconds and the
 //!   time of a reading old.
 //!
+//! # What happens when …
+//!
+//! Each of these has its test in `tests/mirror/weather/` (the clock and what does not fit in `drive/tests.rs`). In none of
+//! them is the state wrong without saying so, is anything waited for in vain, or is the processor kept busy.
+//!
+//! | what happens | how it ends |
+//! |---|---|
+//! | The namespace is deleted | All watches, [`quiet`](Mirror::quiet) and the driver end with `NamespaceGone` within a second; the sockets are closed, so that the namespace is not kept; [`snapshot`](Mirror::snapshot) is what was known last. One that was given by a descriptor is kept by it, and the mirror goes on |
+//! | It is made again under its name | The same: that is another namespace. A new mirror is one of the new namespace |
+//! | The process ends by which it was given | The same. With [`follow(false)`](Builder::follow) the mirror goes on with the sockets that it has |
+//! | That process's number is used again | It is another process, whose namespace is never entered: with `follow(false)` and without [kept sockets](Builder::keep_sockets), the next reading ends with `NamespaceGone` |
+//! | An index is used again at once | The old link is `Removed` with all that was on it, the new one `Added`, and what is on it is read again. Only where the DELLINK was dropped by the kernel, a new link of the same kind is told as a change of the old one |
+//! | A link is renamed, names are swapped | The link is `Changed`, however often, and what names it (rules) is read again |
+//! | A link moves to another namespace | `Removed`, with [`moved_to`](Delta::moved_to); when it comes back, `Added` |
+//! | There is no descriptor left | Nothing, as the sockets are kept. With `keep_sockets(false)`: what is in doubt stays in doubt ([`is_certain`](Mirror::is_certain), `ResyncNeeded` without `Resynced`), and is tried again five times a second; what is announced is told meanwhile |
+//! | The privileges are given up | The same |
+//! | Signals interrupt system calls | Nothing |
+//! | Lists are torn again and again | What is missing from a torn list is not taken to be gone (nor from one of rules or neighbours while any come and go, where the kernel does not say that it tore): it is read again after 5 ms, then after twice as long, up to two seconds. `quiet` ends with `Timeout` as long as that lasts; announcements are told meanwhile |
+//! | An announcement is larger than 64 KiB | A loss ([`Truncated`](crate::monitor::LossReason::Truncated)): its kinds are read again |
+//! | The receive buffer is far too small | Each loss is told, and what it leaves in doubt is read after 5 ms, then after twice as long, up to two seconds |
+//! | The process is stopped | What its buffers did not hold is lost, and read again when it goes on |
+//! | The wall clock jumps | The times that are printed jump. Nothing waits by that clock |
+//! | A message does not come from the kernel | It is not believed, and counted ([`MirrorStats::spoofed`]) |
+//! | A watch is not read | The newest 32,768 notices or 16 MiB are held for all; then it is told `Lagged`, and [`state`](Watch::state) is the newest. The others do not notice |
+//!
 //! ```
 //! use linx::{Mirror, Netns, Notice, Object};
 //! use std::time::Duration;
@@ -45,6 +70,7 @@
 //! # Ok::<(), linx::Error>(())
 //! ```
 
+mod clock;
 mod core;
 mod delta;
 mod drive;
@@ -372,20 +398,23 @@ impl Mirror {
         let mut guarded = self.shared.lock();
         guarded.quiet.0 += 1;
         let mine = guarded.quiet.0;
+        guarded.waiting += 1;
         self.shared.ask();
-        loop {
+        let outcome = loop {
             if guarded.quiet.1 >= mine {
-                return Ok(());
+                break Ok(());
             }
             if let Some(error) = guarded.ended() {
-                return Err(error);
+                break Err(error);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, "mirror"));
+                break Err(Error::new(ErrorKind::Timeout, "mirror"));
             }
             guarded = self.shared.wait(guarded, Some(left));
-        }
+        };
+        guarded.waiting -= 1;
+        outcome
     }
 }
 

@@ -230,17 +230,16 @@ impl Tasks {
         due
     }
 
-    /// Announcements of a lane were lost: after another loss shortly before, it takes longer until it is read again.
+    /// Announcements of a lane were lost: where that goes on after it was read again, it takes longer until the next time.
+    /// What is to be read anyway is not put off by it: under a storm there is a loss every moment.
     pub(super) fn lost(&mut self, lane: Lane, now: Instant) {
+        let is_pending = self.list.iter().any(|task| task.doubts & lane.bit() != 0);
         let losses = self.losses.entry(lane).or_insert(Losses { last: now, pause: FIRST_PAUSE / 2 });
-        let is_calm = now.saturating_duration_since(losses.last) > CALM;
-        losses.pause = if is_calm { FIRST_PAUSE } else { (losses.pause * 2).min(LONGEST_PAUSE) };
-        losses.last = now;
-        for task in &mut self.list {
-            if task.doubts & lane.bit() != 0 {
-                task.due = task.due.max(now + losses.pause);
-            }
+        if !is_pending {
+            let is_calm = now.saturating_duration_since(losses.last) > CALM;
+            losses.pause = if is_calm { FIRST_PAUSE } else { (losses.pause * 2).min(LONGEST_PAUSE) };
         }
+        losses.last = now;
     }
 
     pub(super) fn is_in_doubt(&self, bit: u8) -> bool {

@@ -5,11 +5,12 @@
 //! differs then was missed by nobody but us.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use linx_sys::{Netns, RecvBuf};
 use linx_wire::nft::SetView;
 
+use super::clock::wall_clock;
 use super::core::{Core, Lane};
 use super::delta::Cause;
 use super::nft::Members;
@@ -101,7 +102,7 @@ impl Rules {
             match self.next()? {
                 Some(notice) => self.take(notice, core, now),
                 None => {
-                    core.expire(SystemTime::now(), now);
+                    core.expire(wall_clock(), now);
                     if let Some(sure) = core.book.as_ref().and_then(super::nft::Book::sure) {
                         locked(&self.witnesses).iter_mut().for_each(|witness| witness.read(sure));
                     }
@@ -144,7 +145,7 @@ impl Rules {
         if !self.loaded {
             return;
         }
-        core.lost(Lane::Nft, loss, SystemTime::now(), now);
+        core.lost(Lane::Nft, loss, wall_clock(), now);
         let is_calm = self.lost.is_none_or(|lost| now.saturating_duration_since(lost) > LONGEST_PAUSE * 5);
         self.pause = if is_calm { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
         self.lost = Some(now);
@@ -201,7 +202,7 @@ impl Rules {
         core(&mut |core| {
             core.tasks.set_pulling(self.due.is_some());
             core.begin_if_read();
-            core.settle(SystemTime::now(), Instant::now());
+            core.settle(wall_clock(), Instant::now());
         });
         Ok(true)
     }
@@ -275,7 +276,7 @@ impl Rules {
                 }
             }
             let now = Instant::now();
-            core.expire(SystemTime::now(), now);
+            core.expire(wall_clock(), now);
             if cause == Cause::Resync {
                 let unread = ruleset.sets().filter(|set| !ruleset.has_elements_of(set));
                 let book = core.book.as_ref();
@@ -283,7 +284,7 @@ impl Rules {
                 let spared: usize = sizes.filter(|size| *size > LARGE_SET).sum();
                 core.stats.elements_spared += spared as u64;
             }
-            core.replace_rules(ruleset, cause, SystemTime::now(), now);
+            core.replace_rules(ruleset, cause, wall_clock(), now);
         });
         outcome
     }
@@ -327,7 +328,7 @@ impl Rules {
                     }
                 }
             }
-            core.order_rules(family, table, &ruleset, SystemTime::now(), Instant::now());
+            core.order_rules(family, table, &ruleset, wall_clock(), Instant::now());
         });
         outcome
     }
@@ -348,7 +349,7 @@ impl Rules {
         let Ok(Ok(text)) = text else { return };
         let living = portids(&text);
         for owner in owners.into_iter().filter(|owner| !living.contains(owner)) {
-            core(&mut |core| core.owner_gone(owner, SystemTime::now()));
+            core(&mut |core| core.owner_gone(owner, wall_clock()));
         }
     }
 

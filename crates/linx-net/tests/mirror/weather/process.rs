@@ -1,0 +1,266 @@
+//! What happens to the process: no descriptors, no capabilities, signals, a stop; and messages from strangers.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use linx::{ErrorKind, LinkView, Mirror, Notice};
+use linx_test::{
+    PATIENCE, StopOnDrop, Storm, interrupt_threads, let_signals_interrupt, limit_descriptors, run,
+    send_to_portid, until,
+};
+
+use crate::{Bed, assert_converges, assert_idle, each_seed, long_or};
+
+/// A buffer that a storm overflows.
+const TIGHT: usize = 4096;
+
+#[test]
+fn without_a_descriptor_a_resync_waits_and_then_it_is_done() {
+    each_seed("process::without_a_descriptor_a_resync_waits_and_then_it_is_done", |seed, _| {
+        let bed = Bed::calm(seed);
+        let mut storm = Storm::new(&bed.namespace);
+        let keeps = seed % 2 == 0;
+        let builder = Mirror::builder(&bed.namespace.netns()).audit(None).rcvbuf(TIGHT);
+        let mirror = builder.keep_sockets(keeps).start().unwrap();
+        let mut watch = mirror.watch();
+        mirror.quiet(PATIENCE).unwrap();
+        // 0, 1 and 2 are taken.
+        let before = limit_descriptors(3);
+        while mirror.stats().losses == 0 {
+            storm.cycles(500, 2);
+        }
+        if keeps {
+            mirror.quiet(PATIENCE).unwrap();
+        } else {
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!mirror.is_certain(), "it says that it is in doubt");
+            assert_eq!(mirror.quiet(Duration::from_millis(300)).unwrap_err().kind, ErrorKind::Timeout);
+        }
+        assert_idle();
+        let (mut doubts, mut ends) = (0, 0);
+        while let Some(notice) = watch.try_next().unwrap() {
+            doubts += u32::from(matches!(notice, Notice::ResyncNeeded(_)));
+            ends += u32::from(matches!(notice, Notice::Resynced(_)));
+        }
+        assert!(doubts > 0 && (ends > 0) == keeps, "{doubts} {ends}");
+        // What is announced is told, whatever is in doubt.
+        let losses = mirror.stats().losses;
+        storm.send(&[linx_test::Step { add: true, number: 0x0100_0000 }]);
+        until("the event", || {
+            mirror.snapshot().routes().exact(254, "12.0.0.0/32".parse().unwrap()).next().is_some()
+        });
+        assert_eq!(mirror.stats().losses, losses);
+        limit_descriptors(before);
+        assert_converges(&mirror, &bed.namespace);
+        assert_idle();
+    });
+}
+
+#[test]
+fn a_mirror_that_gave_up_its_privileges_goes_on() {
+    each_seed("process::a_mirror_that_gave_up_its_privileges_goes_on", |seed, _| {
+        let mut bed = Bed::calm(seed);
+        let mut storm = Storm::new(&bed.namespace);
+        let keeps = seed % 2 == 0;
+        let builder = Mirror::builder(&bed.namespace.netns()).audit(None).rcvbuf(TIGHT).keep_sockets(keeps);
+        let stop = AtomicBool::new(false);
+        let (give, take) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let stop = &stop;
+            scope.spawn(move || {
+                let mut driver = builder.driver().unwrap();
+                let mirror = driver.mirror();
+                while !mirror.is_synced() {
+                    driver.advance(Instant::now()).unwrap();
+                }
+                linx_sys::drop_capabilities_except(&[]).unwrap();
+                give.send(mirror).unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    driver.advance(Instant::now()).unwrap();
+                    let left = driver.deadline().map(|due| due.saturating_duration_since(Instant::now()));
+                    let left = left.unwrap_or(PATIENCE).min(Duration::from_millis(50));
+                    linx_sys::wait_readable(std::os::fd::AsFd::as_fd(&driver), Some(left)).unwrap();
+                }
+            });
+            let stop = StopOnDrop(stop);
+            let mirror = take.recv().unwrap();
+            bed.stir();
+            while mirror.stats().losses == 0 {
+                storm.cycles(500, 2);
+            }
+            if keeps {
+                assert_converges(&mirror, &bed.namespace);
+            } else {
+                // What would need another socket is left in doubt; announcements are told all the same.
+                assert_eq!(mirror.quiet(Duration::from_millis(300)).unwrap_err().kind, ErrorKind::Timeout);
+                assert!(!mirror.is_certain());
+                until("the event", || {
+                    storm.send(&[linx_test::Step { add: true, number: 0x0100_0000 }]);
+                    std::thread::sleep(Duration::from_millis(50));
+                    let is_there = mirror
+                        .snapshot()
+                        .routes()
+                        .exact(254, "12.0.0.0/32".parse().unwrap())
+                        .next()
+                        .is_some();
+                    storm.send(&[linx_test::Step { add: false, number: 0x0100_0000 }]);
+                    is_there
+                });
+            }
+            assert_idle();
+            drop(stop);
+        });
+    });
+}
+
+#[test]
+fn a_rain_of_signals_changes_nothing() {
+    each_seed("process::a_rain_of_signals_changes_nothing", |seed, mut dice| {
+        let mut bed = Bed::calm(seed);
+        let mut storm = Storm::new(&bed.namespace);
+        let_signals_interrupt();
+        let stop = AtomicBool::new(false);
+        let sent = std::thread::scope(|scope| {
+            let rain = scope.spawn(|| {
+                let mut sent = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    sent += interrupt_threads();
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                sent
+            });
+            let stop = StopOnDrop(&stop);
+            let builder = Mirror::builder(&bed.namespace.netns()).audit(None);
+            let mirror = if dice.once_in(2) { builder.rcvbuf(TIGHT) } else { builder }.start().unwrap();
+            let mut watch = mirror.watch();
+            for _ in 0..long_or(10, 2) {
+                storm.cycles(300, 3);
+                bed.stir();
+                assert_converges(&mirror, &bed.namespace);
+                while watch.next_timeout(Duration::from_millis(10)).unwrap().is_some() {}
+            }
+            drop(stop);
+            let sent = rain.join().unwrap();
+            assert_converges(&mirror, &bed.namespace);
+            sent
+        });
+        println!("figure: {sent} signals");
+        assert!(sent > 100);
+        assert_idle();
+    });
+}
+
+#[test]
+fn a_process_stopped_under_a_storm_catches_up() {
+    each_seed("process::a_process_stopped_under_a_storm_catches_up", |seed, mut dice| {
+        let bed = Bed::calm(seed);
+        drop(Storm::new(&bed.namespace));
+        let name = bed.namespace.name();
+        let path = std::env::temp_dir().join(format!("{name}.batch"));
+        let lines: String = (0..2000)
+            .map(|at| format!("route add 13.0.{}.{} via 10.255.0.2\n", at / 250, at % 250))
+            .chain((0..2000).map(|at| format!("route del 13.0.{}.{}\n", at / 250, at % 250)))
+            .collect();
+        std::fs::write(&path, lines).unwrap();
+        let builder = Mirror::builder(&bed.namespace.netns()).audit(None);
+        let mirror = if dice.once_in(2) { builder.rcvbuf(64 << 10) } else { builder }.start().unwrap();
+        let mut watch = mirror.watch();
+        let script = format!("while :; do ip -n {name} -force -batch {}; done", path.display());
+        let mut storm = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).spawn().unwrap();
+        let seconds = long_or(60, 2);
+        let before = mirror.stats();
+        let begun = Instant::now();
+        run("sh", &["-c", &format!("kill -STOP $PPID; sleep {seconds}; kill -CONT $PPID")]);
+        assert!(begun.elapsed() >= Duration::from_secs(seconds));
+        // Under the storm it is in time again.
+        let (resumed, stopped_at) = (Instant::now(), mirror.snapshot().revision());
+        until("deltas again", || mirror.snapshot().revision() > stopped_at && mirror.is_certain());
+        let again = resumed.elapsed();
+        storm.kill().unwrap();
+        storm.wait().unwrap();
+        // The last batch goes on without its shell.
+        let _ = std::fs::remove_file(&path);
+        until("the end of the storm", || {
+            let revision = mirror.snapshot().revision();
+            std::thread::sleep(Duration::from_millis(100));
+            mirror.snapshot().revision() == revision
+        });
+        assert_converges(&mirror, &bed.namespace);
+        let losses = mirror.stats().losses - before.losses;
+        println!("figure: stopped {seconds} s, {losses} losses, certain {again:?} after it went on");
+        while watch.try_next().unwrap().is_some() {}
+        assert_eq!(watch.state().fingerprint(), mirror.snapshot().fingerprint());
+        assert_idle();
+    });
+}
+
+/// The port ids of sockets of a namespace that have joined groups of rtnetlink.
+fn ears(netns: &linx::Netns) -> Vec<u32> {
+    let table = netns.run(|| std::fs::read_to_string("/proc/thread-self/net/netlink")).unwrap().unwrap();
+    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ears = lines.filter(|words| words[1] == "0" && !words[3].trim_start_matches('0').is_empty());
+    ears.map(|words| words[2].parse().unwrap()).collect()
+}
+
+/// A message about a link.
+fn forged(message_type: u16, seq: u32, portid: u32, index: u32, tail: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&(32 + tail.len() as u32).to_ne_bytes());
+    bytes.extend_from_slice(&message_type.to_ne_bytes());
+    bytes.extend_from_slice(&0u16.to_ne_bytes());
+    bytes.extend_from_slice(&seq.to_ne_bytes());
+    bytes.extend_from_slice(&portid.to_ne_bytes());
+    bytes.extend_from_slice(&[0, 0, 1, 0]);
+    bytes.extend_from_slice(&index.to_ne_bytes());
+    bytes.extend_from_slice(&[0; 8]);
+    bytes.extend_from_slice(tail);
+    bytes
+}
+
+#[test]
+fn what_a_stranger_says_is_not_believed_but_counted() {
+    each_seed("process::what_a_stranger_says_is_not_believed_but_counted", |seed, mut dice| {
+        let bed = Bed::new(seed);
+        let netns = bed.namespace.netns();
+        let mirror = bed.mirror();
+        // Links that were set up find their carrier a moment later.
+        until("rest", || {
+            let revision = mirror.snapshot().revision();
+            std::thread::sleep(Duration::from_millis(150));
+            mirror.quiet(PATIENCE).unwrap();
+            mirror.snapshot().revision() == revision
+        });
+        let before = mirror.snapshot();
+        let index =
+            before.links().by_name("v0").or(before.links().by_name("v2")).map_or(1, |link| link.index());
+        let mut watch = mirror.watch();
+        assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
+        let ears = ears(&netns);
+        assert!(ears.len() >= 3, "{ears:?}");
+        let mut sent = 0;
+        for _ in 0..40 {
+            for ear in &ears {
+                // DELLINK, NEWLINK, DELROUTE, DELADDR, an answer to a mark, an overrun, the end of a list, anything.
+                let kinds = [17u16, 16, 25, 21, 2, 4, 3, dice.roll() as u16];
+                let kind = kinds[dice.below(8) as usize];
+                let tail = [0u8; 24];
+                let bytes =
+                    forged(kind, dice.below(5) as u32, *ear, index, &tail[..dice.below(7) as usize * 4]);
+                send_to_portid(&netns, *ear, &bytes);
+                sent += 1;
+            }
+        }
+        until("all to be counted", || mirror.stats().spoofed >= sent);
+        assert_eq!(mirror.stats().spoofed, sent);
+        mirror.quiet(PATIENCE).unwrap();
+        let differ = mirror.snapshot().differences(&before, linx::Compare::Tracked);
+        assert_eq!((differ, mirror.stats().losses), (Vec::new(), 0));
+        while let Some(notice) = watch.try_next().unwrap() {
+            // The kernel's own talk alone.
+            assert!(!matches!(notice, Notice::ResyncNeeded(_) | Notice::Lagged), "{notice:?}");
+        }
+        assert_converges(&mirror, &bed.namespace);
+        assert_idle();
+    });
+}
