@@ -343,12 +343,17 @@ impl Driver {
 
     /// How many sockets it has, with receive buffers of the size that is asked for.
     pub(super) fn sockets(&self) -> usize {
+        #[cfg(feature = "nft")]
+        return self.lanes.len() + usize::from(self.rules.is_some());
+        #[cfg(not(feature = "nft"))]
         self.lanes.len()
     }
 
     /// Asks for receive buffers of another size.
     pub(super) fn set_rcvbuf(&mut self, bytes: usize) {
         self.lanes.iter_mut().for_each(|lane| lane.set_rcvbuf(bytes));
+        #[cfg(feature = "nft")]
+        self.rules.iter_mut().for_each(|rules| rules.set_rcvbuf(bytes));
     }
 
     /// For what is asked beside the readings.

@@ -96,6 +96,10 @@ impl Rules {
         self.monitor.buf_mut()
     }
 
+    pub(super) fn set_rcvbuf(&mut self, bytes: usize) {
+        self.monitor.set_rcvbuf(bytes);
+    }
+
     /// Takes what was announced; true when there may be more.
     pub(super) fn intake(&mut self, core: &mut Core, now: Instant) -> Result<bool> {
         for _ in 0..AT_ONCE {

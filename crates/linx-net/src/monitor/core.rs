@@ -341,6 +341,15 @@ impl<D: Decoder> Monitor<D> {
         &mut self.buf
     }
 
+    /// Asks for a receive buffer of another size; what is queued stays.
+    #[cfg(feature = "nft")]
+    pub(crate) fn set_rcvbuf(&mut self, bytes: usize) {
+        self.config.rcvbuf = bytes;
+        if let Some(Ok(effective)) = self.socket.as_ref().map(|socket| socket.set_rcvbuf(bytes)) {
+            self.shared.rcvbuf.store(effective as u64, Ordering::Relaxed);
+        }
+    }
+
     /// Whether something has been received and not returned.
     #[cfg(feature = "nft")]
     pub(crate) fn has_pending(&self) -> bool {

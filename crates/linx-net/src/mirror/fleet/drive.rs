@@ -58,6 +58,8 @@ struct Unit {
     log_bytes: usize,
     events: u64,
     datagrams: u64,
+    /// How many it had when it was entered.
+    sockets: usize,
 }
 
 /// A fleet without a thread of its own: for an event loop. Wait until its descriptor is readable or
@@ -340,6 +342,7 @@ impl FleetDriver {
             log_bytes: 0,
             events: 0,
             datagrams: 0,
+            sockets: 0,
         };
         self.units.insert(id, unit);
         self.schedule(id, Some(now));
@@ -389,7 +392,7 @@ impl FleetDriver {
     fn drop_driver(&mut self, id: u64, why: &Error) {
         let Some(unit) = self.units.get_mut(&id) else { return };
         let Some(mut driver) = unit.driver.take() else { return };
-        self.sockets = self.sockets.saturating_sub(driver.sockets());
+        self.sockets = self.sockets.saturating_sub(std::mem::take(&mut unit.sockets));
         let label = unit.member.lock().namespace.name.clone();
         driver.end(why.clone().inside(&label));
         let inode = unit.member.lock().namespace.inode;
@@ -477,8 +480,9 @@ impl FleetDriver {
         }
         self.spares.is_scarce = false;
         self.audit = audit;
-        self.sockets += driver.sockets();
         let Some(unit) = self.units.get_mut(&id) else { return };
+        unit.sockets = driver.sockets();
+        self.sockets += unit.sockets;
         unit.driver = Some(driver);
         unit.mirror = Some(mirror.clone());
         (unit.pause, unit.seen, unit.held, unit.is_synced) = (FIRST_PAUSE, 0, None, false);
