@@ -90,7 +90,7 @@ pub struct MirrorStats {
     pub implied: u64,
     /// Readings of what may have changed without an announcement.
     pub readings: u64,
-    /// Comparisons of everything with the kernel that have ended.
+    /// Comparisons of everything with the kernel that were begun by the clock.
     pub audits: u64,
     /// Tracked differences that an audit found, and repaired: each is a bug of Linx, or of the kernel.
     pub audit_repairs: u64,

@@ -155,7 +155,7 @@ impl Tail {
                 // Link messages carry no sender.
                 let portid = delta.author().and_then(|author| author.portid);
                 if self.read.0 != delta.time() {
-                    self.read = (delta.time(), linx_sys::boottime());
+                    self.read = (delta.time(), seen_at(delta.time()));
                 }
                 let Place { netns, cookie, .. } = &source.place;
                 let question =
@@ -165,8 +165,9 @@ impl Tail {
             Notice::Transaction(commit) => {
                 let process = Arc::clone(&commit.process);
                 let is_flush = is_flush(source, &commit);
+                let commit_time = commit.time;
                 let item = Item::Commit(token, commit, is_flush);
-                self.queue.push_task(item, &process, linx_sys::boottime(), now);
+                self.queue.push_task(item, &process, seen_at(commit_time), now);
             }
             Notice::Nft(delta) => self.queue.push(Item::Nft(token, delta), None, now),
             Notice::Synced(synced) => self.queue.push(Item::Synced(token, synced), None, now),
@@ -579,6 +580,12 @@ impl Tail {
         }
         text
     }
+}
+
+/// When something was received, by the clock that processes' starts are told by. Where the other clock was set meanwhile it
+/// is too early, which finds fewer authors and no wrong ones, or now.
+fn seen_at(time: SystemTime) -> Duration {
+    linx_sys::boottime().saturating_sub(time.elapsed().unwrap_or_default())
 }
 
 /// Which objects of nf_tables are asked for.
