@@ -562,6 +562,8 @@ impl Driver {
     /// Carries out a reading.
     fn read(&mut self, mut reading: Reading) -> Result<()> {
         let outcome = self.dump(&mut reading);
+        // Not under the lock.
+        reading.seal();
         let shared = Arc::clone(&self.shared);
         for lane in self.lanes.iter_mut().rev().filter(|_| self.options.drain) {
             lane.drain(&mut self.buf, usize::MAX);

@@ -90,11 +90,11 @@ impl Core {
         let kind = reading.task.scope.kind;
         let is_astray =
             |object: &ObjectRef<'_>| matches!(object, ObjectRef::Route(route) if self.is_astray(route));
-        let all_known = |(_, record): (u32, Record<'_>)| {
+        let all_known = |record: Record<'_>| {
             identity::borrowed(kind, record.bytes).is_some_and(|object| !is_astray(&object))
         };
         let is_first = kind == Kind::Route && self.state.routes.is_empty() && !self.synced;
-        if is_first && touched.is_empty() && reading.fresh.iter().all(all_known) {
+        if is_first && touched.is_empty() && reading.fresh.records().all(all_known) {
             self.state.adopt_routes(reading.fresh.clone());
             return true;
         }
@@ -104,6 +104,10 @@ impl Core {
         let mut gone: Vec<(u32, Box<[u8]>)> = Vec::new();
         if !reading.is_partial {
             for (hash, record) in before.iter() {
+                let is_as_it_was = || reading.fresh.of(hash).any(|read| read.bytes == record.bytes);
+                if kind != Kind::Link && is_as_it_was() {
+                    continue;
+                }
                 let Some(object) = identity::borrowed(kind, record.bytes) else { continue };
                 let is_missing = !touched.contains(&hash)
                     && reading.task.scope.holds(&object)

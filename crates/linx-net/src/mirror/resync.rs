@@ -26,7 +26,7 @@ use super::identity::{self, Hashes};
 use super::implied::{self, Fact, Reach, Scope};
 use super::options::Options;
 use super::state::KINDS;
-use super::table::{Place, Table};
+use super::table::{Bulk, Table};
 use crate::key::Key;
 use crate::request::after;
 
@@ -316,6 +316,8 @@ impl Tasks {
 /// What a reading has found so far.
 pub(super) struct Reading {
     pub(super) task: Task,
+    read: Bulk,
+    /// The same, when the dump is over.
     pub(super) fresh: Table,
     hashes: Hashes,
     /// What is there twice, to the letter.
@@ -338,18 +340,27 @@ impl Reading {
             return;
         }
         let (kind, hash) = (object.kind(), self.hashes.object(object));
-        let same = self.fresh.of(hash).position(|record| {
-            identity::borrowed(kind, record.bytes).is_some_and(|known| identity::is_same(&known, object))
-        });
-        match same {
-            None => self.fresh.insert(hash, 0, payload, Place::Last),
-            Some(nth) => {
-                if matches!(kind, Kind::Rule | Kind::Route) {
-                    self.twins.push(Key::of(object));
-                }
-                self.fresh.replace(hash, nth, 0, payload);
-            }
+        debug_assert_eq!(kind, self.task.scope.kind);
+        self.read.push(hash, 0, payload);
+    }
+
+    /// The dump is over: what it showed, in order. What it showed twice counts once, as it was shown last.
+    pub(super) fn seal(&mut self) {
+        if self.read.is_empty() {
+            return;
         }
+        let kind = self.task.scope.kind;
+        let twins = &mut self.twins;
+        self.fresh = std::mem::take(&mut self.read).finish(|a, b| {
+            let Some((a, b)) = identity::borrowed(kind, a).zip(identity::borrowed(kind, b)) else {
+                return false;
+            };
+            let is_same = identity::is_same(&a, &b);
+            if is_same && matches!(kind, Kind::Rule | Kind::Route) {
+                twins.push(Key::of(&b));
+            }
+            is_same
+        });
     }
 
     /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway that stands among the hops of a set of
@@ -403,6 +414,7 @@ impl Core {
             self.stats.readings += 1;
             return Some(Reading {
                 task,
+                read: Bulk::default(),
                 fresh: Table::new(),
                 hashes: self.state.hashes.clone(),
                 twins: Vec::new(),
@@ -515,6 +527,7 @@ impl Core {
         time: SystemTime,
         now: Instant,
     ) -> Concluded {
+        reading.seal();
         let kind = reading.task.scope.kind;
         self.tick(now);
         let (mut touched, is_disturbed) = self.touched(kind, pending);

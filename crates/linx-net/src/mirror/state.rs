@@ -335,11 +335,12 @@ impl State {
     /// Replaces all routes at once, of a reading into an empty table.
     pub(super) fn adopt_routes(&mut self, routes: Table) {
         let mut lengths = Lengths { v4: [0; 33], v6: [0; 129] };
-        for (_, record) in routes.iter() {
-            if let Some(ObjectRef::Route(route)) = identity::borrowed(Kind::Route, record.bytes) {
-                if let Some(count) = route.destination().and_then(|net| lengths.of(net)) {
-                    *count = count.saturating_add(1);
-                }
+        for record in routes.records() {
+            // What a route's message begins with.
+            let Some([number, length]) = record.bytes.first_chunk().copied() else { continue };
+            let counts = if number == family::INET { &mut lengths.v4[..] } else { &mut lengths.v6[..] };
+            if let Some(count) = counts.get_mut(usize::from(length)) {
+                *count = count.saturating_add(1);
             }
         }
         self.lengths = Arc::new(lengths);
