@@ -16,7 +16,7 @@ use linx_wire::route::{LinkRef, LinkView, NextHopView, ObjectRef, Operation};
 use linx_wire::{Compare, DecodeError, Kind};
 
 use super::delta::{
-    At, Body, Cause, Change, Delta, Doubt, Inner, Moved, Notice, Resynced, Trigger, Why, Words,
+    At, Body, Cause, Change, Delta, Doubt, Inner, Moved, Notice, Repair, Resynced, Trigger, Why, Words,
 };
 use super::identity;
 use super::implied::{self, Consequence, Fact, Reach, Scope};
@@ -100,6 +100,10 @@ pub struct MirrorStats {
     pub spoofed: u64,
 }
 
+/// Repairs that are remembered, and notices before each.
+const REPAIRS: usize = 16;
+const HISTORY: u64 = 32;
+
 /// The doubt about a lane's kinds.
 #[derive(Clone, Debug)]
 struct Doubtful {
@@ -126,6 +130,8 @@ pub(super) struct Core {
     doubts: HashMap<Lane, Doubtful>,
     /// Links whose names are kept for what is still to be told of them.
     departed: Vec<u32>,
+    /// The last things that an audit repaired.
+    pub(super) repairs: Vec<Repair>,
     /// The last author, who often is the next one, too.
     author: Option<(u32, Arc<Author>)>,
     /// What replaying the deltas gives, where everything is checked.
@@ -151,6 +157,7 @@ impl Core {
             checked: None,
             doubts: HashMap::new(),
             departed: Vec::new(),
+            repairs: Vec::new(),
             author: None,
             shadow: None,
             #[cfg(feature = "nft")]
@@ -524,6 +531,13 @@ impl Core {
             };
             if is_tracked && !is_silent(&delta) {
                 self.stats.audit_repairs += 1;
+                let mut history: Vec<Notice> =
+                    self.log.back_to(self.log.end().saturating_sub(HISTORY)).cloned().collect();
+                history.reverse();
+                if self.repairs.len() == REPAIRS {
+                    self.repairs.remove(0);
+                }
+                self.repairs.push(Repair { delta: delta.clone(), history });
             } else {
                 self.stats.audit_updates += 1;
             }

@@ -397,6 +397,31 @@ pub enum Notice {
     Lagged,
 }
 
+/// Something that an audit found to be wrong, and repaired: a bug of Linx, or of the kernel. What it takes to look into it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Repair {
+    /// What was wrong: before, what the mirror held; after, what the kernel has.
+    pub delta: Delta,
+    /// What was told before it, the oldest first: at most 32 notices.
+    pub history: Vec<Notice>,
+}
+
+/// `bug: repaired by an audit: …`, then what was told before, a line each.
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bug: repaired by an audit: {}", self.delta)?;
+        for notice in &self.history {
+            match notice {
+                Notice::Delta(delta) => write!(f, "\n  after {delta}")?,
+                Notice::ResyncNeeded(doubt) => write!(f, "\n  after a loss: {}", doubt.loss.reason)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// From here on, changes are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,5 +1,5 @@
 //! What changes without being announced (KERNEL.md 4.4): which announcement says that it may have, and what is then to be
-//! read again. Each rule has its row of KERNEL.md and its test in `tests/implied.rs`; rows without a trigger belong to
+//! read again. Each rule has its row of KERNEL.md and its scenes in `linx_test::silent`, played by `tests/mirror/silent.rs`; rows without a trigger belong to
 //! the audit.
 //!
 //! | rule | trigger | read again |

@@ -109,7 +109,7 @@ use crate::names::Names;
 use crate::request::after;
 
 pub use self::core::MirrorStats;
-pub use delta::{Cause, Change, Delta, Doubt, Moved, Notice, Resynced, Synced, Trigger};
+pub use delta::{Cause, Change, Delta, Doubt, Moved, Notice, Repair, Resynced, Synced, Trigger};
 pub use drive::Driver;
 #[cfg(feature = "tokio")]
 pub use fleet::FleetChanges;
@@ -371,6 +371,13 @@ impl Mirror {
     #[must_use]
     pub fn stats(&self) -> MirrorStats {
         self.shared.lock().core.stats
+    }
+
+    /// The last sixteen things that audits found to be wrong, each with what was told before it: each is a bug, of Linx or
+    /// of the kernel, and what its report needs. [`MirrorStats::audit_repairs`] counts all of them.
+    #[must_use]
+    pub fn repairs(&self) -> Vec<Repair> {
+        self.shared.lock().core.repairs.clone()
     }
 
     /// Bytes of memory that the state and the log of changes take, about.

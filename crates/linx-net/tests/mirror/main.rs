@@ -22,7 +22,7 @@ mod silent;
 use std::time::Duration;
 
 use linx::mirror::{Cause, Change, Family};
-use linx::{Kind, Mirror, Notice, RouteFilter, RouteView};
+use linx::{Kind, Mirror, NeighbourView, Notice, RouteFilter, RouteView};
 use linx_test::{Namespace, is_root};
 
 use oracle::assert_true;
@@ -167,4 +167,40 @@ fn ones_own_changes_are_recognised_and_can_be_left_out() {
     assert!(delta.to_string().contains("10.77.0.0/16"), "{delta}");
     assert_eq!(others.state().fingerprint(), all.state().fingerprint());
     assert!(others.try_next().unwrap().is_none());
+}
+
+#[test]
+fn volatile_fields_make_deltas_for_those_who_ask_alone() {
+    if !is_root() {
+        eprintln!("SKIPPED volatile_fields_make_deltas_for_those_who_ask_alone: not root");
+        return;
+    }
+    let namespace = Namespace::new("volatile");
+    namespace.batch(
+        "link add v0 type veth peer name v1\nlink set v0 up\nlink set v1 up\n\
+         neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev v0 nud reachable\n",
+    );
+    let [quiet, loud] = [false, true].map(|volatile| {
+        Mirror::builder(&namespace.netns()).neighbours().volatile(volatile).audit(None).start().unwrap()
+    });
+    let [mut calm, mut busy] = [quiet.watch(), loud.watch()];
+    for watch in [&mut calm, &mut busy] {
+        assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
+    }
+    namespace.ip("neigh change 10.0.0.2 lladdr 02:00:00:00:00:02 dev v0 nud stale");
+    quiet.quiet(linx_test::PATIENCE).unwrap();
+    loud.quiet(linx_test::PATIENCE).unwrap();
+    let Some(Notice::Delta(delta)) = busy.try_next().unwrap() else { panic!("a delta") };
+    assert!(delta.fields().contains(&"state".to_owned()), "{:?}", delta.fields());
+    let mut calm_ones = 0;
+    while let Some(notice) = calm.try_next().unwrap() {
+        calm_ones +=
+            usize::from(matches!(notice, Notice::Delta(delta) if delta.key().as_str().contains("10.0.0.2")));
+    }
+    assert_eq!(calm_ones, 0);
+    // The state has it all the same.
+    let there = quiet.snapshot();
+    let neighbour =
+        there.neighbours().iter().find(|it| it.dst() == Some("10.0.0.2".parse().unwrap())).unwrap();
+    assert_eq!(neighbour.state(), linx::NeighbourState::STALE);
 }

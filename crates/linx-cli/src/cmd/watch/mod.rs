@@ -401,6 +401,9 @@ impl Session {
             }
         }
         self.tail.printer.finish()?;
+        for repair in self.follow.sources.values().flat_map(|source| source.mirror.repairs()) {
+            note(repair);
+        }
         if interrupted {
             note(text);
         }
