@@ -170,7 +170,13 @@ impl Core {
                 _ => None,
             });
             let changed = gone.iter().map(|(hash, _)| *hash).chain(come.iter().map(|(hash, _)| *hash));
-            let changed: HashSet<u32> = changed.chain(asked).filter(|hash| !touched.contains(hash)).collect();
+            // What was lost, or never told, may have changed nothing but the order.
+            let is_any = reading.task.doubts != 0 || reading.task.has(Cause::Audit);
+            let mut last = None;
+            let several = before.iter().filter(|_| is_any).map(|(hash, _)| hash);
+            let several: Vec<u32> = several.filter(|hash| last.replace(*hash) == Some(*hash)).collect();
+            let changed: HashSet<u32> =
+                changed.chain(asked).chain(several).filter(|hash| !touched.contains(hash)).collect();
             changed.into_iter().for_each(|hash| self.restore_order(reading, hash));
         }
         is_explained

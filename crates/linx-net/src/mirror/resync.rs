@@ -82,7 +82,7 @@ pub(super) struct Task {
     pub(super) scope: Scope,
     pub(super) reasons: Vec<Reason>,
     /// The lanes whose loss it repairs, as bits.
-    doubts: u8,
+    pub(super) doubts: u8,
     /// Those of them for which nothing was read yet.
     unread: u8,
     due: Instant,

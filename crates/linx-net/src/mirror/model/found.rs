@@ -317,3 +317,22 @@ fn what_an_audit_sees_while_its_announcement_is_lost_is_no_repair() {
         ],
     );
 }
+
+#[test]
+fn an_order_that_changed_while_announcements_were_lost_is_mended() {
+    holds(
+        PLENTY,
+        false,
+        vec![],
+        vec![
+            Round(vec![(0, link(0))]),
+            Round(vec![(0, v4(Add, 2, Nowhere))]),
+            Do(LinkUp(0)),
+            Do(Carrier(0, false)),
+            Round(vec![(0, v4(Append, 2, Hops(vec![(0, 0)])))]),
+            Do(Overflow(1)),
+            Do(RouteDel(13, None)),
+            Do(v4(Prepend, 2, Hops(vec![(0, 0)]))),
+        ],
+    );
+}
