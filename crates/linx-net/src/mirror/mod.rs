@@ -22,8 +22,8 @@
 //! - A snapshot and the deltas after it are the state at every revision. There is no delta without a change.
 //! - No delta shows a route on a link that is not there.
 //! - A slow watch costs nothing but a bounded log, is told [`Notice::Lagged`], and goes on from the state of now.
-//! - While a storm lasts that makes the kernel drop announcements all the time, the state is at most two seconds and the
-//!   time of a reading old.
+//! - While a storm lasts that makes the kernel drop announcements all the time, a change that was dropped is in the state
+//!   after the reading under way, a pause of at most two seconds and another reading: a list may have passed it already.
 //!
 //! # What happens when …
 //!

@@ -287,7 +287,7 @@ pub fn write(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'_>) {
     }
 }
 
-/// Adds an object that came or went: as [`write`], but of a link a few words that tell it from others.
+/// Adds an object that came or went: as [`write()`], but of a link a few words that tell it from others.
 pub fn write_whole(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'_>) {
     delta::write_whole(line, object, cx);
 }
