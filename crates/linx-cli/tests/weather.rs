@@ -125,7 +125,9 @@ fn a_signal_that_comes_twice_at_once_is_one() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     stdout.read_to_end(&mut text).unwrap();
     let ended = child.wait_with_output().unwrap();
-    let listed = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    // Whether the end of the state was told before the signal came is not the point.
+    let is_listed = |line: &&[u8]| line.windows(11).any(|part| part == br#""op":"list""#);
+    let listed = text.split(|byte| *byte == b'\n').filter(is_listed).count();
     assert_eq!(
         (ended.status.code(), listed),
         (Some(0), ROUTES),
