@@ -226,7 +226,9 @@ fn is_same_route(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
         return a.nhid() == b.nhid() && (a.family() == family::INET6 || are_alike());
     }
     if a.family() == family::INET6 {
-        return has_same_hops(a, b);
+        // Of those without a gateway a replacement may leave two over one link, which differ in who made them.
+        let is_plain = a.gateway().is_none() && a.hops().next().is_none();
+        return has_same_hops(a, b) && (!is_plain || a.protocol() == b.protocol());
     }
     let wants = |x: &RouteRef<'_>| {
         (x.route_type(), x.scope(), x.protocol(), x.prefsrc(), x.oif(), x.gateway(), x.flow())

@@ -96,6 +96,12 @@ impl Core {
             return self.ambiguous(route, hash, now);
         }
         let ordered = known.filter(|_| is_set && !replaces).and_then(|known| in_order(payload, &known));
+        let is_itself = known.is_some_and(|known| Key::of(&known) == Key::of(&object));
+        if let [spot] = *victims {
+            if is_itself && !is_set {
+                return self.put_at(Some(spot), hash, &object, payload, why);
+            }
+        }
         // From the last to the first, so that the places before stay what they are.
         for spot in victims.to_vec().iter().rev() {
             self.remove_at(*spot, Kind::Route, why);

@@ -197,3 +197,34 @@ fn an_mtu_that_ipv6_needs_makes_an_address_in_silence() {
     let listed = linx::Handle::new(&namespace.netns()).unwrap().addresses().all().unwrap();
     assert_eq!((mirror.snapshot().addresses().len(), listed.len()), (2, 2));
 }
+
+/// The kernel does not look whether it has what a replacement makes, and then has two over one link.
+#[test]
+fn two_ipv6_routes_over_one_link_differ_in_who_made_them() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("whomade");
+    namespace.batch(
+        "link add v0 type veth peer name v1\nlink add v2 type veth peer name v3\nlink set v0 up\nlink set v1 up\n\
+         link set v2 up\nlink set v3 up\nroute add fdaa::/48 dev v0 metric 100\n",
+    );
+    let mirror = Mirror::builder(&namespace.netns()).audit(None).start().unwrap();
+    let mut watch = mirror.watch();
+    namespace.batch(
+        "route append fdaa::/48 dev v2 metric 100\nroute replace fdaa::/48 dev v2 metric 100 proto static\n",
+    );
+    crate::oracle::assert_true(&mirror, &namespace);
+    deltas(&mut watch);
+    // Of one alone, who made it is what changes.
+    namespace.batch(
+        "route add fdbb::/48 dev v0 metric 100\nroute replace fdbb::/48 dev v0 metric 100 proto static\n",
+    );
+    crate::oracle::assert_true(&mirror, &namespace);
+    let told: Vec<_> =
+        deltas(&mut watch).iter().map(|delta| (delta.change(), delta.fields().to_vec())).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[1], (linx::mirror::Change::Changed, vec!["protocol".to_owned()]));
+    namespace.batch("route del fdaa::/48 dev v2 metric 100\n");
+    crate::oracle::assert_true(&mirror, &namespace);
+    namespace.batch("route del fdaa::/48 dev v2 metric 100\n");
+    crate::oracle::assert_true(&mirror, &namespace);
+}
