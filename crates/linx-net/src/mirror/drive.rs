@@ -541,7 +541,7 @@ impl Driver {
         }
         core.sweep(time, now);
         for lane in &mut self.lanes {
-            if let Some(loss) = lane.take_loss(now) {
+            if let Some(loss) = lane.take_loss() {
                 core.lost(lane.lane, loss, time, now);
             }
         }

@@ -1,7 +1,5 @@
 //! One of a mirror's sockets: what it has received and not fed yet, and whether something is missing from it.
 
-use std::time::Instant;
-
 use linx_sys::{Group, Netns, PollSet, Protocol, RecvBuf, Socket};
 use linx_wire::Kind;
 use linx_wire::emit::Request;
@@ -243,7 +241,7 @@ impl Intakes {
     }
 
     /// When something was lost on it that was not fed to the core yet.
-    pub(super) fn take_loss(&mut self, _now: Instant) -> Option<Loss> {
+    pub(super) fn take_loss(&mut self) -> Option<Loss> {
         if self.is_losing() { None } else { self.lost.take() }
     }
 }

@@ -92,6 +92,8 @@ mod rules;
 #[cfg(feature = "nft")]
 mod ruleset;
 mod state;
+#[cfg(feature = "tokio")]
+mod stream;
 mod table;
 mod watch;
 #[cfg(feature = "nft")]
@@ -111,12 +113,10 @@ use crate::request::after;
 pub use self::core::MirrorStats;
 pub use delta::{Cause, Change, Delta, Doubt, Moved, Notice, Repair, Resynced, Synced, Trigger};
 pub use drive::Driver;
-#[cfg(feature = "tokio")]
-pub use fleet::FleetChanges;
 pub use fleet::{Fleet, FleetNotice, FleetWatch, MovedFrom, MovedTo, News};
 pub use state::{Addresses, Family, Links, Neighbours, NextHops, Routes, Rules, State};
 #[cfg(feature = "tokio")]
-pub use watch::Changes;
+pub use stream::{Changes, FleetChanges};
 pub use watch::Watch;
 
 use drive::{Plan, Shared};

@@ -106,13 +106,8 @@ impl Core {
         for spot in victims.to_vec().iter().rev() {
             self.remove_at(*spot, Kind::Route, why);
         }
-        match ordered {
-            Some(payload) => match identity::borrowed(Kind::Route, &payload) {
-                Some(object) => self.add(hash, &object, &payload, Place::Last, why),
-                None => self.add(hash, &object, &payload, Place::Last, why),
-            },
-            None => self.add(hash, &object, payload, Place::Last, why),
-        }
+        let payload = ordered.as_deref().unwrap_or(payload);
+        self.add(hash, &object, payload, Place::Last, why);
     }
 
     pub(super) fn route_del(&mut self, route: &RouteRef<'_>, why: &Why, now: Instant) {

@@ -58,8 +58,6 @@ use crate::request::after;
 
 pub use drive::FleetDriver;
 pub use told::{FleetNotice, MovedFrom, MovedTo, News};
-#[cfg(feature = "tokio")]
-pub use watch::FleetChanges;
 pub use watch::FleetWatch;
 
 use told::FleetShared;
