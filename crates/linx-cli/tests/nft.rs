@@ -158,7 +158,7 @@ fn a_commit_is_one_unit_with_its_author() {
     assert!(lines.iter().all(|line| line.starts_with("              ")), "{lines:#?}");
     namespace.nft("add ct helper inet t ftp { type \"ftp\" protocol tcp; }");
     json.json();
-    let line = people.find(|line| line.contains("helper"));
+    let line = people.find(|line| line.contains("+ ct helper"));
     assert!(from(&line, "+").starts_with("+ ct helper  inet t ftp"), "{line}");
     let generation = json!(generation.as_u64().unwrap() + 1);
     namespace.nft("delete table inet t");

@@ -544,6 +544,29 @@ fn commits_are_what_they_changed_folded_for_people() {
     assert!(first.ends_with(": 9 objects of nf_tables"), "{first}");
 }
 
+/// A person is told what was typed; of a service, which it is.
+#[test]
+fn a_commit_quotes_the_command_line_of_a_person() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("watch-quote");
+    let mut json = watch(&namespace, "nft");
+    let mut people = human(&namespace, "nft");
+    let line = format!("netns exec {} nft add table ip quoted", namespace.name());
+    linx_test::run("ip", &line.split(' ').collect::<Vec<_>>());
+    let commit = json.find_json(|line| line["op"] == "transaction");
+    let process = &commit["process"];
+    let head = people.find(|line| line.contains("  nft "));
+    if process["loginuid"].is_null() && process.get("unit").or(process.get("container")).is_some() {
+        assert!(!head.contains("nft add table"), "{head}: {process}");
+    } else {
+        let quoted = format!("  by nft[{}] \"nft add table ip quoted\"", process["pid"]);
+        assert!(head.contains(&quoted), "{head}: {process}");
+    }
+    if let Some(login) = process["login"].as_str() {
+        assert!(head.contains(&format!("  login {login} uid ")), "{head}: {process}");
+    }
+}
+
 #[test]
 fn commits_as_json_are_whole_and_in_the_schema() {
     skip_unless!(is_root(), "not root");

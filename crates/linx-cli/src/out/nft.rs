@@ -130,10 +130,7 @@ impl Printer {
         let line = self.output.buffer();
         let Some(author) = author.filter(|author| author.certainty != Certainty::Kernel) else { return };
         paint.text(human::ASIDE, "  by ", line);
-        paint.text(human::AUTHOR, &author.to_string(), line);
-        if let Some(unit) = &author.unit {
-            paint.text(human::ASIDE, &format!("  {}", linx_wire::name::Name::new(unit.as_bytes())), line);
-        }
+        paint.text(human::AUTHOR, &author.in_full().to_string(), line);
     }
 
     /// A commit of nf_tables, or what is wanted of it.

@@ -48,6 +48,7 @@ use linx_wire::name::Name;
 
 pub use attach::{Attach, Question};
 pub use parse::Container;
+pub use show::InFull;
 
 use attach::{Job, Whom};
 use resolve::Core;

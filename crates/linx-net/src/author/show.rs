@@ -6,6 +6,9 @@ use linx_wire::name::Name;
 
 use super::Author;
 
+/// Characters of a command line that are shown.
+const COMMAND: usize = 120;
+
 /// Whether a name could be read as more than a name: anybody may call a thread `nft[1] < init`.
 fn is_ambiguous(comm: Name<'_>) -> bool {
     let is_sign = |byte: &u8| byte.is_ascii_whitespace() || b"[]<>?\"".contains(byte);
@@ -16,6 +19,36 @@ fn is_ambiguous(comm: Name<'_>) -> bool {
 /// A name that could be read as more than one stands in quotes.
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, None)
+    }
+}
+
+/// An author with what else people ask for; see [`Author::in_full`].
+#[derive(Clone, Copy, Debug)]
+pub struct InFull<'a>(&'a Author);
+
+impl Author {
+    /// The same for people with more room: a person with what they typed and how they logged in,
+    /// `nft[31007] "nft flush ruleset" < sudo[31005]  login alice uid 0 session 41`; a service with its unit or container,
+    /// `nft[5120] < dockerd[812]  docker.service`. At most 120 characters of the command line, escaped as names are.
+    #[must_use]
+    pub fn in_full(&self) -> InFull<'_> {
+        InFull(self)
+    }
+
+    /// What was typed, unless that is the name alone.
+    fn command(&self) -> Option<String> {
+        let is_name = self.cmdline.len() == 1 && self.cmdline.first() == self.comm.as_ref();
+        let typed = self.cmdline.join(&b' ');
+        if is_name || typed.is_empty() {
+            return None;
+        }
+        let typed = Name::new(&typed).to_string().replace('"', "\\\"");
+        let shown: String = typed.chars().take(COMMAND).collect();
+        Some(if shown.len() < typed.len() { format!("{shown}…") } else { typed })
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, command: Option<&str>) -> fmt::Result {
         let process = |f: &mut fmt::Formatter<'_>, comm: Option<Name<'_>>, pid: u32| match comm {
             Some(comm) if is_ambiguous(comm) => {
                 write!(f, "\"{}\"[{pid}]", comm.to_string().replace('"', "\\\""))
@@ -30,12 +63,38 @@ impl fmt::Display for Author {
             (None, None, Some(portid)) => write!(f, "port {portid}")?,
             (None, None, None) => f.write_str("unknown")?,
         }
+        if let Some(command) = command {
+            write!(f, " \"{command}\"")?;
+        }
         match &self.parent {
             Some(parent) if parent.comm.is_some() => {
                 f.write_str(" < ")?;
                 process(f, parent.comm(), parent.pid)
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for InFull<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(author) = self;
+        let is_person = author.loginuid.is_some();
+        let is_service = !is_person && (author.unit.is_some() || author.container.is_some());
+        let command = if is_service { None } else { author.command() };
+        author.write(f, command.as_deref())?;
+        if let Some(loginuid) = author.loginuid {
+            match &author.login {
+                Some(login) => write!(f, "  login {}", Name::new(login.as_bytes()))?,
+                None => write!(f, "  login {loginuid}")?,
+            }
+            author.uid.map_or(Ok(()), |uid| write!(f, " uid {uid}"))?;
+            return author.session.map_or(Ok(()), |session| write!(f, " session {session}"));
+        }
+        match (&author.container, &author.unit) {
+            (Some(container), _) => write!(f, "  container {}", Name::new(container.short_id().as_bytes())),
+            (None, Some(unit)) => write!(f, "  {}", Name::new(unit.as_bytes())),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -154,6 +213,41 @@ mod tests {
         let task =
             Author { tid: Some(5), comm: Some(b"nft"[..].into()), ..Author::nobody(Certainty::Certain) };
         assert_eq!(task.to_string(), "nft[5]");
+    }
+
+    #[test]
+    fn a_person_is_shown_with_what_they_typed_and_a_service_with_its_unit() {
+        let words =
+            |line: &str| line.split(' ').map(|word| word.as_bytes().into()).collect::<Vec<Box<[u8]>>>();
+        let alice = Author {
+            pid: Some(31007),
+            comm: Some(b"nft"[..].into()),
+            cmdline: words("nft flush ruleset"),
+            uid: Some(0),
+            loginuid: Some(1004),
+            login: Some("alice".into()),
+            session: Some(41),
+            unit: Some("session-41.scope".into()),
+            parent: Some(Parent { pid: 31005, comm: Some(b"sudo"[..].into()) }),
+            ..Author::of_portid(31007)
+        };
+        let expected = r#"nft[31007] "nft flush ruleset" < sudo[31005]  login alice uid 0 session 41"#;
+        assert_eq!(alice.in_full().to_string(), expected);
+        let of = |author: Author| author.in_full().to_string();
+        let service = Author {
+            loginuid: None,
+            login: None,
+            unit: Some("docker.service".into()),
+            cmdline: words("nft -f -"),
+            ..alice
+        };
+        assert_eq!(of(service.clone()), "nft[31007] < sudo[31005]  docker.service");
+        // In the dark, what was run is better than nothing. Nothing in it ends the quotes, or moves a cursor.
+        let typed = Author { unit: None, parent: None, cmdline: words("nft \"\x1b[2J x"), ..service };
+        assert_eq!(of(typed.clone()), r#"nft[31007] "nft \"\x1b[2J x""#);
+        let long = Author { cmdline: words(&"y ".repeat(100)), ..typed.clone() };
+        assert_eq!(of(long), format!("nft[31007] \"{}…\"", "y ".repeat(60)));
+        assert_eq!(of(Author { cmdline: words("nft"), ..typed }), "nft[31007]");
     }
 
     #[cfg(feature = "json")]

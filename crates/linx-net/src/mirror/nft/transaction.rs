@@ -67,7 +67,7 @@ impl fmt::Display for Transaction {
         if !self.complete {
             f.write_str(", incomplete")?;
         }
-        write!(f, "  by {}", self.process)
+        write!(f, "  by {}", self.process.in_full())
     }
 }
 

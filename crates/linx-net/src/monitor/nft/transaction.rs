@@ -81,7 +81,7 @@ impl fmt::Display for Transaction {
             f.write_str(", incomplete")?;
         }
         if self.is_last {
-            write!(f, "  by {}", self.process)?;
+            write!(f, "  by {}", self.process.in_full())?;
         }
         Ok(())
     }
