@@ -74,3 +74,29 @@ pub fn limit_descriptors(most: u64) -> u64 {
     setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum }).unwrap();
     current.unwrap_or(u64::MAX)
 }
+
+/// Sends a router's advertisement over a link: it is a default router for half an hour, hop limit 33, MTU 1400, prefix
+/// fd59::/64.
+pub fn advertise(namespace: &crate::Namespace, link: &str) {
+    let mut bytes = vec![134, 0, 0, 0, 33, 0, 0x07, 0x08];
+    bytes.extend([0; 8]);
+    bytes.extend([5, 1, 0, 0, 0, 0, 0x05, 0x78]);
+    // Valid for an hour, preferred for half an hour; on the link, and for addresses of one's own.
+    bytes.extend([3, 4, 64, 0xc0, 0, 0, 0x0e, 0x10, 0, 0, 0x07, 0x08, 0, 0, 0, 0, 0xfd, 0x59]);
+    bytes.extend([0; 14]);
+    let has_address =
+        || namespace.ip(&format!("-6 -o address show dev {link} scope link -tentative")).contains("fe80::");
+    crate::until("an address to send from", has_address);
+    let send = || {
+        use rustix::net::{Protocol, ipproto, sockopt};
+        let flags = SocketFlags::CLOEXEC;
+        let icmp: Protocol = ipproto::ICMPV6;
+        let socket =
+            rustix::net::socket_with(AddressFamily::INET6, SocketType::RAW, flags, Some(icmp)).unwrap();
+        sockopt::set_ipv6_multicast_hops(&socket, 255).unwrap();
+        let index = rustix::net::netdevice::name_to_index(&socket, link).unwrap();
+        let to = std::net::SocketAddrV6::new("ff02::1".parse().unwrap(), 0, 0, index);
+        rustix::net::sendto(&socket, &bytes, SendFlags::empty(), &to).unwrap();
+    };
+    namespace.netns().run(send).unwrap();
+}

@@ -23,7 +23,9 @@ mod usage;
 mod zoo;
 
 pub use churn::{Churn, Dice};
-pub use foul::{break_socket, interrupt_threads, let_signals_interrupt, limit_descriptors, send_to_portid};
+pub use foul::{
+    advertise, break_socket, interrupt_threads, let_signals_interrupt, limit_descriptors, send_to_portid,
+};
 pub use names::hostile_names;
 pub use namespace::{Namespace, run};
 pub use nft::{NFT_SCENES, Nft, NftScene, nft_entities, nft_made};

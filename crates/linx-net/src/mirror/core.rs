@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use linx_wire::header::{Message, Messages};
-use linx_wire::route::{LinkRef, LinkView, NextHopView, ObjectRef, Operation};
+use linx_wire::route::{AddressView, LinkRef, LinkView, NextHopView, ObjectRef, Operation};
 use linx_wire::{Compare, DecodeError, Kind};
 
 use super::delta::{
@@ -99,6 +99,9 @@ pub struct MirrorStats {
     /// Datagrams that did not come from the kernel; they are not believed.
     pub spoofed: u64,
 }
+
+/// How long the kernel may take for the rest of a router's advertisement when it has told its route.
+const ADVERTISED: Duration = Duration::from_millis(20);
 
 /// Repairs that are remembered, and notices before each.
 const REPAIRS: usize = 16;
@@ -226,9 +229,12 @@ impl Core {
             (ObjectRef::Link(link), _) => self.link(op, link, message.payload, &mut why, now),
             (ObjectRef::Route(route), Operation::New) => {
                 self.route_new(route, message.payload, header.flags, &why, now);
+                self.consequences(op, &object, now);
             }
             (ObjectRef::Route(route), Operation::Del) => self.route_del(route, &why, now),
             (_, Operation::New) => {
+                self.supersede(&object, &why);
+                let is_prolonged = self.is_prolonged(&object);
                 if self.is_wanted(&object) {
                     let is_twice = object.kind() == Kind::Rule && self.state.find(&object).is_some();
                     self.put(&object, message.payload, &why);
@@ -240,6 +246,11 @@ impl Core {
                     self.remove(&object, &why);
                 }
                 self.consequences(op, &object, now);
+                if let ObjectRef::Address(address) = &object {
+                    if is_prolonged {
+                        self.follow(implied::of_address_prolonged(address), now);
+                    }
+                }
             }
             (_, Operation::Del) => {
                 let is_twice = object.kind() == Kind::Rule && self.tasks.twice(Key::of(&object), false);
@@ -257,6 +268,12 @@ impl Core {
     /// Of an object that is not held: what follows from it for those that are.
     fn follow_only(&mut self, op: Operation, object: &ObjectRef<'_>, now: Instant) {
         self.consequences(op, object, now);
+        if let (ObjectRef::Address(address), Operation::New) = (object, op) {
+            // When it ended before is not known.
+            if address.valid().remaining().is_some() {
+                self.follow(implied::of_address_prolonged(address), now);
+            }
+        }
     }
 
     fn consequences(&mut self, op: Operation, object: &ObjectRef<'_>, now: Instant) {
@@ -264,6 +281,10 @@ impl Core {
             (ObjectRef::Address(address), Operation::Del) => implied::of_address_gone(address),
             (ObjectRef::NextHop(next_hop), _) => implied::of_next_hop(next_hop.id(), op == Operation::Del),
             (ObjectRef::Rule(rule), _) => implied::of_rule(rule, op == Operation::Del),
+            (ObjectRef::Route(route), Operation::New) if implied::is_advertised(route) => {
+                // The kernel tells it before it is done with it.
+                return self.follow(implied::of_advertised(route), now + ADVERTISED);
+            }
             _ => return,
         };
         self.follow(consequence, now);
@@ -415,6 +436,27 @@ impl Core {
     }
 
     // ---- all kinds
+
+    /// What the kernel has instead of something else, which it does not announce to be gone.
+    fn supersede(&mut self, object: &ObjectRef<'_>, why: &Why) {
+        let (kind, hash) = (object.kind(), self.state.hashes.object(object));
+        let Some(table) = self.state.table(kind) else { return };
+        let nth = table.of(hash).position(|record| {
+            identity::borrowed(kind, record.bytes).is_some_and(|old| identity::is_superseded(&old, object))
+        });
+        if let Some(nth) = nth {
+            self.remove_at(Spot { hash, nth }, kind, why);
+        }
+    }
+
+    /// Whether what is known already ends at another moment from now on.
+    fn is_prolonged(&self, object: &ObjectRef<'_>) -> bool {
+        let Some((_, record)) = self.state.find(object) else { return false };
+        let known = identity::borrowed(object.kind(), record.bytes);
+        known.is_some_and(|known| {
+            !identity::ends_that_differ((&known, record.stamp), (object, self.state.seconds)).is_empty()
+        })
+    }
 
     /// What there is now: new, changed or the same.
     pub(super) fn put(&mut self, object: &ObjectRef<'_>, payload: &[u8], why: &Why) {

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use linx_wire::addr::family;
 use linx_wire::route::{
-    Address, AddressRef, AddressView, Lifetime, Link, LinkView, Neighbour, NeighbourRef, NeighbourView,
+    Address, AddressRef, AddressView, Hop, Lifetime, Link, LinkView, Neighbour, NeighbourRef, NeighbourView,
     NextHop, NextHopView, NsId, NsIdView, Object, ObjectRef, Route, RouteFlags, RouteRef, RouteView, Rule,
 };
 use linx_wire::{Compare, Decode, Kind};
@@ -145,7 +145,9 @@ impl Hashes {
             ObjectRef::Neighbour(neighbour) => {
                 let lladdr = neighbour.is_fdb().then(|| neighbour.lladdr()).flatten();
                 let lladdr = lladdr.as_ref().map(|address| address.as_bytes().to_vec());
-                self.of((neighbour.index(), neighbour.dst(), lladdr))
+                // A bridge's entry may be of any of its ports.
+                let bridge = neighbour.master().filter(|_| neighbour.is_fdb());
+                self.of((bridge.unwrap_or(neighbour.index()), neighbour.dst(), lladdr))
             }
             ObjectRef::NextHop(next_hop) => self.next_hop(next_hop.id()),
             ObjectRef::NsId(nsid) => self.of(nsid.nsid()),
@@ -206,6 +208,24 @@ fn is_same_neighbour(a: &NeighbourRef<'_>, b: &NeighbourRef<'_>) -> bool {
     plain(a) == plain(b)
 }
 
+/// Whether the kernel has one of two alone, though they are not the same: an IPv6 address has one peer and one length on a
+/// link, and a forwarding entry is of one port of its bridge. What the other was is not announced.
+pub(super) fn is_superseded(old: &ObjectRef<'_>, new: &ObjectRef<'_>) -> bool {
+    let is_one = match (old, new) {
+        (ObjectRef::Address(old), ObjectRef::Address(new)) => {
+            let one = |x: &AddressRef<'_>| (x.index(), x.family(), x.local());
+            new.family() == family::INET6 && new.local().is_some() && one(old) == one(new)
+        }
+        (ObjectRef::Neighbour(old), ObjectRef::Neighbour(new)) => {
+            let one = |x: &NeighbourRef<'_>| (x.is_fdb(), x.master(), x.vlan());
+            let is_bridges = new.is_fdb() && new.master().is_some();
+            is_bridges && one(old) == one(new) && old.lladdr() == new.lladdr()
+        }
+        _ => false,
+    };
+    is_one && !is_same(old, new)
+}
+
 /// Whether two routes are alternatives of each other: where one may replace the other.
 pub(super) fn is_same_place(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
     a.family() == b.family()
@@ -226,9 +246,12 @@ fn is_same_route(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
         return a.nhid() == b.nhid() && (a.family() == family::INET6 || are_alike());
     }
     if a.family() == family::INET6 {
-        // Of those without a gateway a replacement may leave two over one link, which differ in who made them.
+        // Of those without a gateway `append` may make several over one link, which differ in their encapsulation, and a
+        // replacement may leave several that differ in anything.
         let is_plain = a.gateway().is_none() && a.hops().next().is_none();
-        return has_same_hops(a, b) && (!is_plain || a.protocol() == b.protocol());
+        let wants = |x: &RouteRef<'_>| (x.route_type(), x.protocol(), x.prefsrc(), x.pref());
+        let are_alike = || wants(a) == wants(b) && is_rarely_different(a, b);
+        return has_same_hops(a, b) && (!is_plain || are_alike());
     }
     let wants = |x: &RouteRef<'_>| {
         (x.route_type(), x.scope(), x.protocol(), x.prefsrc(), x.oif(), x.gateway(), x.flow())
@@ -236,7 +259,7 @@ fn is_same_route(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
     wants(a) == wants(b) && has_same_hops(a, b) && is_rarely_different(a, b)
 }
 
-/// Whether two IPv4 routes want the same of what is seldom wanted.
+/// Whether two routes want the same of what is seldom wanted.
 fn is_rarely_different(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
     let metrics = |x: &RouteRef<'_>| x.metrics().map(|metrics| metrics.as_bytes().to_vec());
     let encap = |x: &RouteRef<'_>| x.encap().map(|encap| (encap.encap_type, encap.attributes.to_vec()));
@@ -253,8 +276,17 @@ fn has_same_hops(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
         hops.sort_unstable();
         hops
     };
-    let (a, b) = (hops(a), hops(b));
-    a == b
+    // Of IPv6's there is one set at a time.
+    let is_encap_the_same = || a.family() == family::INET6 || encaps(a) == encaps(b);
+    hops(a) == hops(b) && is_encap_the_same()
+}
+
+/// What the hops of a route want to be encapsulated in.
+fn encaps(route: &RouteRef<'_>) -> Vec<(u16, Vec<u8>)> {
+    let encap = |hop: Hop<'_>| hop.encap().map(|encap| (encap.encap_type, encap.attributes.to_vec()));
+    let mut encaps: Vec<_> = route.hops().map(|hop| encap(hop).unwrap_or_default()).collect();
+    encaps.sort_unstable();
+    encaps
 }
 
 /// A link over which a route leads, and of which it says that it has no carrier or is down.

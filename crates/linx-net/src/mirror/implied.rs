@@ -7,11 +7,13 @@
 //! | link state | a link whose UP, RUNNING, LOWER_UP or operational state is not what the mirror had; `ifi_change` is not asked | next hops; routes over it and routes by next hop objects; its IPv6 addresses when it came up; its proxy neighbours when it went down |
 //! | mark | a route marked `linkdown` or `dead` over a link that has a carrier | routes over that link |
 //! | link gone | DELLINK | the same, and what was on it goes with it |
-//! | link MTU | a link whose MTU is large enough for IPv6 now | its IPv6 addresses |
+//! | link MTU | a link whose MTU is not what the mirror had | IPv6 routes over it; its IPv6 addresses when it is large enough for IPv6 now |
 //! | link name | a link appeared, went or was renamed | rules with a device |
 //! | link address, master | a link whose address or master is not what the mirror had | forwarding entries |
 //! | part of a link | a message of family AF_BRIDGE or AF_INET6 | that link |
 //! | address | DELADDR | routes that prefer it as source; IPv4 routes over its link |
+//! | address prolonged | an IPv6 address that ends at another moment | IPv6 routes over its link |
+//! | advertisement | a route that a router advertised | IPv6 routes over its link |
 //! | next hop | any announcement of a next hop object | next hops, and routes by next hop objects |
 //! | rule | any announcement of a rule | rules, where one jumps to another |
 //!
@@ -97,8 +99,7 @@ pub(super) struct Fact {
     pub(super) name: Box<[u8]>,
     address: Option<LinkAddr>,
     master: Option<u32>,
-    /// It is large enough for IPv6.
-    bears_ipv6: bool,
+    mtu: Option<u32>,
 }
 
 impl Fact {
@@ -109,7 +110,7 @@ impl Fact {
             name: link.name().as_bytes().into(),
             address: link.attributes().address(),
             master: link.master(),
-            bears_ipv6: link.attributes().mtu().is_none_or(|mtu| mtu >= IPV6_MIN_MTU),
+            mtu: link.attributes().mtu(),
         }
     }
 
@@ -117,6 +118,10 @@ impl Fact {
     pub(super) fn with_part(&self, part: &LinkRef<'_>) -> Self {
         let operstate = part.attributes().operstate().unwrap_or(self.operstate);
         Self { flags: part.flags() & STATE, operstate, ..self.clone() }
+    }
+
+    fn bears_ipv6(&self) -> bool {
+        self.mtu.is_none_or(|mtu| mtu >= IPV6_MIN_MTU)
     }
 
     fn is_up(&self) -> bool {
@@ -249,7 +254,11 @@ pub(super) fn of_link(index: u32, before: Option<&Fact>, after: Option<&Fact>) -
                     scopes.push(Scope::all(Kind::Neighbour).index(index));
                 }
             }
-            if !old.bears_ipv6 && new.bears_ipv6 {
+            if old.mtu != new.mtu && new.is_up() {
+                // A route's own MTU follows that of its link.
+                scopes.push(Scope::all(Kind::Route).family(family::INET6).index(index));
+            }
+            if !old.bears_ipv6() && new.bears_ipv6() {
                 // IPv6 begins on it, and makes an address that is not told until it is known to be unique.
                 scopes.push(Scope::all(Kind::Address).family(family::INET6).index(index));
             }
@@ -263,6 +272,7 @@ pub(super) fn of_link(index: u32, before: Option<&Fact>, after: Option<&Fact>) -
                 (_, _, true, false) => format!("{name} carrier lost"),
                 (_, _, false, true) => format!("{name} carrier"),
                 _ if old.name != new.name => format!("{name} renamed"),
+                _ if old.mtu != new.mtu => format!("{name} mtu"),
                 _ => format!("{name} state"),
             }
         }
@@ -299,6 +309,37 @@ pub(super) fn of_address_gone(address: &impl AddressView) -> Consequence {
     };
     let scopes = vec![Scope::all(Kind::Route).family(address.family())];
     Consequence { reach: Reach::Address(address.index(), address.local()), what: what.into(), scopes }
+}
+
+/// What follows where an IPv6 address ends at another moment: the route of its prefix does, too, and what the same router's
+/// advertisement says of its routes.
+pub(super) fn of_address_prolonged(address: &impl AddressView) -> Consequence {
+    let what = match address.address() {
+        Some(address) => format!("address {address} prolonged"),
+        None => "address prolonged".to_owned(),
+    };
+    let index = address.index();
+    let scopes = vec![Scope::all(Kind::Route).family(family::INET6).index(index)];
+    let scopes = if address.family() == family::INET6 { scopes } else { Vec::new() };
+    Consequence { reach: Reach::Link(index), what: what.into(), scopes }
+}
+
+/// `RTPROT_RA`
+const ADVERTISED: u8 = 9;
+
+/// Whether a route was advertised by a router.
+pub(super) fn is_advertised(route: &impl RouteView) -> bool {
+    route.family() == family::INET6 && route.protocol() == ADVERTISED
+}
+
+/// What follows from such a route: its hop limit and MTU are set when it was told already.
+pub(super) fn of_advertised(route: &impl RouteView) -> Consequence {
+    let index = route.oif().unwrap_or_default();
+    Consequence {
+        reach: Reach::Link(index),
+        what: "router advertisement".into(),
+        scopes: vec![Scope::all(Kind::Route).family(family::INET6).index(index)],
+    }
 }
 
 /// What follows from a message about a part of a link: of what the bridge or IPv6 changed it tells some.

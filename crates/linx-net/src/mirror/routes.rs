@@ -217,11 +217,12 @@ fn in_order(payload: &[u8], known: &RouteRef<'_>) -> Option<Vec<u8>> {
         rest = others;
     }
     let route = RouteRef::decode(payload).ok()?;
-    let mut before: Vec<_> = known.hops().map(|hop| (hop.ifindex, hop.gateway())).collect();
+    // Two hops may differ in their encapsulation alone.
+    let mut before: Vec<_> = known.hops().map(|hop| (hop.ifindex, hop.gateway(), hop.encap())).collect();
     if let (true, Some(oif)) = (before.is_empty(), known.oif()) {
-        before.push((oif, known.gateway()));
+        before.push((oif, known.gateway(), known.encap()));
     }
-    let names: Vec<_> = route.hops().map(|hop| (hop.ifindex, hop.gateway())).collect();
+    let names: Vec<_> = route.hops().map(|hop| (hop.ifindex, hop.gateway(), hop.encap())).collect();
     let mut order: Vec<usize> = (0..hops.len()).collect();
     let rank = |at: &usize| {
         let place = names.get(*at).and_then(|name| before.iter().position(|known| known == name));

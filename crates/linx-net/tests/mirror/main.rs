@@ -14,6 +14,7 @@ mod churn;
 mod consumers;
 mod controls;
 mod edges;
+mod instead;
 mod oracle;
 #[cfg(feature = "nft")]
 mod rules;

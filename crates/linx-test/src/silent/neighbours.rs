@@ -4,6 +4,7 @@ use super::stage::send_from;
 use super::{CONNECTED, SilentScene, Stage};
 
 const ROW: &str = "neighbour";
+const PORT: &str = "forwarding entry of another port";
 const PROXY: &str = "link down / deleted / moved / renamed (down+up)";
 
 /// A neighbour that may not answer.
@@ -88,7 +89,42 @@ pub(super) const SCENES: &[SilentScene] = &[
         act: |stage| stage.ip("link set ve0 down"),
         ..SilentScene::ROUTE
     },
+    SilentScene {
+        name: "forwarding_entry_learned_at_another_port",
+        row: PORT,
+        silent: &["- fdb/11/02:00:00:00:00:77/"],
+        needs: Some("type bridge"),
+        prepare: two_ports,
+        act: |stage| {
+            stage.peer.batch(
+                "link set vp1 address 02:00:00:00:00:78\nlink set vp0 address 02:00:00:00:00:77\n\
+                              address flush dev vp1\n",
+            );
+            learn(stage, "vp0", "ve0");
+        },
+        ..SilentScene::ROUTE
+    },
 ];
+
+/// Two ports, and an entry of one of them.
+fn two_ports(stage: &mut Stage) {
+    bridge(stage);
+    stage.ip("link set ve0 master br0");
+    stage.shows("-o -d link show ve0", "state forwarding");
+    stage.peer.ip("link set vp1 address 02:00:00:00:00:77");
+    learn(stage, "vp1", "ve1");
+}
+
+/// The bridge learns where an address is.
+fn learn(stage: &Stage, from: &str, port: &str) {
+    stage.peer.batch(&format!(
+        "address flush dev {from}\naddress add 10.9.0.2/24 dev {from}\n\
+                               neigh replace 10.9.0.1 lladdr 02:00:00:00:00:01 dev {from}\n"
+    ));
+    send_from(&stage.peer, "10.9.0.1:9");
+    let entry = format!("02:00:00:00:00:77 dev {port} master");
+    crate::until(&entry, || stage.namespace.exec("bridge", &["fdb", "show"]).contains(&entry));
+}
 
 pub(super) const TOLD: &[SilentScene] = &[
     SilentScene {

@@ -11,6 +11,9 @@ const MEMBER: &str = "next hop deleted that is in a group";
 const BLACKHOLE: &str = "next hop replaced by a blackhole while `nexthop_compat_mode=0`";
 const SKIP: &str = "`net.ipv6.route.skip_notify_on_dev_down=1`";
 const RULE: &str = "rule device or goto target appears / vanishes";
+const MTU: &str = "link MTU smaller than that of an IPv6 route over it";
+const ADVERTISED: &str = "router advertisement";
+const PEER: &str = "IPv6 address gets another peer";
 const SOURCE: &str = "IPv6 address deleted that is the `src` of a route";
 
 /// IPv4 routes of two tables.
@@ -341,10 +344,40 @@ pub(super) const SCENES: &[SilentScene] = &[
         row: SOURCE,
         silent: &["~ route/10/254/fd56::/64/"],
         prepare: |stage| {
-            stage.ip("address add fd00:0::7/64 dev ve0\n\
-                      -6 route add fd56::/64 via fd00:1::2 dev ve1 src fd00:0::7");
+            stage.ip("address add fd00:0::7/64 dev ve0");
+            stage.lacks("-6 -o address show dev ve0 tentative", "fd00::7");
+            stage.ip("-6 route add fd56::/64 via fd00:1::2 dev ve1 src fd00:0::7");
         },
         act: |stage| stage.ip("address del fd00:0::7/64 dev ve0"),
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "ipv6_routes_take_the_mtu_of_their_link",
+        row: MTU,
+        silent: &["~ route/10/254/fd57::/64/ metrics.mtu"],
+        also: &["~ link/10 af_spec.inet6.conf"],
+        prepare: |stage| stage.ip("-6 route add fd57::/64 via fd00:0::2 dev ve0 mtu 1450"),
+        act: |stage| stage.ip("link set ve0 mtu 1400"),
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "advertised_route_is_told_before_its_hop_limit_is_set",
+        row: ADVERTISED,
+        silent: &["~ route/10/254/::/0/ metrics.hoplimit", "~ route/10/254/::/0/ metrics.mtu"],
+        // The router itself, and what its advertisement says of the link.
+        also: &["+ neigh/10/10/fe80::", "~ link/10 af_spec.inet6"],
+        act: |stage| {
+            crate::advertise(&stage.peer, "vp0");
+            stage.shows("-6 route show default", "hoplimit 33");
+        },
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "ipv6_address_gets_another_peer",
+        row: PEER,
+        silent: &["- address/10/10/fd58::1/64/fd58::2"],
+        prepare: |stage| stage.ip("address add fd58::1 peer fd58::2/64 dev ve0 nodad"),
+        act: |stage| stage.ip("address change fd58::1 peer fd58::3/64 dev ve0 nodad"),
         ..SilentScene::ROUTE
     },
     SilentScene {
