@@ -8,9 +8,11 @@ use linx_wire::route::{Link, LinkRef, LinkView, Route, RouteRef, RouteView};
 
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
-use crate::{Scale, measure, messages};
+use crate::{Scale, libmnl, measure, messages};
 
-const WALK: &str = "bare walk";
+/// The least that a decoder does.
+pub const WALK: &str = "bare walk";
+const NESTED_WALK: &str = "bare nested walk";
 /// Validated, in place.
 pub const BORROWED: &str = "linx, borrowed";
 const FIELDS: &str = "linx, borrowed, 6 fields read";
@@ -28,8 +30,9 @@ const ROUTE_GOALS: [Goal; 5] = [
 
 /// The decode tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!(
-        "\n## Decode\n\nns of CPU time a message, from memory; every datagram is framed by each contestant."
+    report.title(
+        "Decode",
+        "ns of CPU time a message, from memory; every datagram is framed by each contestant.",
     );
     let count = if scale.short { 500 } else { 20_000 };
     for (title, datagrams) in [
@@ -43,7 +46,13 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
 }
 
 fn routes(title: &str, d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {
-    let repeats = if scale.short { 1 } else { 20 };
+    let contestants = route_decoders(d, if scale.short { 1 } else { 20 });
+    let title = format!("{title}, {} B in the owned form", size_of::<Route>());
+    report.race(&title, "ns/message", false, contestants, &ROUTE_GOALS)
+}
+
+/// Everybody who decodes routes.
+pub fn route_decoders(d: &[Vec<u8>], repeats: usize) -> Vec<Contestant<'_>> {
     let mut kept: Vec<Route> = Vec::with_capacity(20_000);
     let mut contestants = vec![
         payloads(WALK, d, repeats, |payload| walk(payload, 12)),
@@ -66,44 +75,58 @@ fn routes(title: &str, d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outc
         }),
     ];
     contestants.extend(crate::peers::route_decoders(d, repeats));
-    let title = format!("{title}, {} B in the owned form", size_of::<Route>());
-    report.race(&title, "ns/message", false, contestants, &ROUTE_GOALS)
+    contestants.push(Contestant::stranger(libmnl::NAME, move || {
+        let messages = |datagram: &[u8]| {
+            let messages = Messages::new(datagram).map(|message| message.unwrap().bytes);
+            messages.filter(|message| libmnl::decode(message).is_ok_and(|decoded| decoded)).count() as u64
+        };
+        libmnl::decode(d[0].as_slice())?;
+        timed(d, repeats, messages)
+    }));
+    contestants
 }
 
 fn links(scale: Scale, report: &mut Report) -> Outcome<()> {
-    let namespace = Namespace::new()?;
-    let payload = namespace
-        .links()?
-        .into_iter()
-        .find(|payload| LinkRef::decode(payload).is_ok_and(|link| link.index() == namespace.link))
-        .ok_or("the kernel does not list v0")?;
+    let payload = veth()?;
     let attributes = Attrs::new(&payload[16..]).count();
     let title = format!("veth link, {} B, {attributes} attributes and what is inside them", payload.len());
     let d = messages::copies(16, &payload, if scale.short { 50 } else { 2_000 });
-    let repeats = if scale.short { 1 } else { 10 };
-    let mut contestants = vec![
-        payloads("bare nested walk", &d, repeats, walk_link),
-        payloads(BORROWED, &d, repeats, |payload| {
-            assert!(black_box(&LinkRef::decode(payload)).is_ok());
-        }),
-        payloads(FIELDS, &d, repeats, |payload| {
-            let link = LinkRef::decode(payload).unwrap();
-            let attributes = link.attributes();
-            black_box((link.index(), attributes.ifname(), attributes.mtu(), attributes.address()));
-            black_box((attributes.operstate(), attributes.master()));
-        }),
-        payloads(OWNED, &d, repeats, |payload| {
-            assert!(black_box(&Link::decode(payload)).is_ok());
-        }),
-    ];
-    contestants.extend(crate::peers::link_decoders(&d, repeats));
+    let contestants = link_decoders(&d, if scale.short { 1 } else { 10 });
     report.race(
         &title,
         "ns/message",
         false,
         contestants,
-        &[at_most(BORROWED, 2.0, "bare nested walk"), at_least("netlink-packet-route", 1.0, BORROWED)],
+        &[at_most(BORROWED, 2.0, NESTED_WALK), at_least("netlink-packet-route", 1.0, BORROWED)],
     )
+}
+
+/// A veth link as the kernel lists it.
+fn veth() -> Outcome<Vec<u8>> {
+    let namespace = Namespace::new()?;
+    let is_it = |payload: &Vec<u8>| LinkRef::decode(payload).is_ok_and(|link| link.index() == namespace.link);
+    Ok(namespace.links()?.into_iter().find(is_it).ok_or("the kernel does not list v0")?)
+}
+
+/// Everybody who decodes links.
+pub fn link_decoders(d: &[Vec<u8>], repeats: usize) -> Vec<Contestant<'_>> {
+    let mut contestants = vec![
+        payloads(NESTED_WALK, d, repeats, walk_link),
+        payloads(BORROWED, d, repeats, |payload| {
+            assert!(black_box(&LinkRef::decode(payload)).is_ok());
+        }),
+        payloads(FIELDS, d, repeats, |payload| {
+            let link = LinkRef::decode(payload).unwrap();
+            let attributes = link.attributes();
+            black_box((link.index(), attributes.ifname(), attributes.mtu(), attributes.address()));
+            black_box((attributes.operstate(), attributes.master()));
+        }),
+        payloads(OWNED, d, repeats, |payload| {
+            assert!(black_box(&Link::decode(payload)).is_ok());
+        }),
+    ];
+    contestants.extend(crate::peers::link_decoders(d, repeats));
+    contestants
 }
 
 /// A contestant that decodes payloads.
@@ -140,7 +163,7 @@ fn each(datagram: &[u8], decode: &mut impl FnMut(&[u8])) -> u64 {
 }
 
 /// The least that any decoder does: every attribute's header is read and checked.
-fn walk(payload: &[u8], fixed: usize) {
+pub fn walk(payload: &[u8], fixed: usize) {
     let mut sum = 0u64;
     for attr in Attrs::new(payload.get(fixed..).unwrap_or_default()) {
         sum = sum.wrapping_add(u64::from(attr.unwrap().raw_type));

@@ -1,7 +1,7 @@
 //! Dumps of all routes from the kernel: the raw receive loop, Linx, the peers and `ip`.
 
 use std::hint::black_box;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use linx::{Handle, RouteFilter};
@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType};
 use crate::load::Sender;
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
-use crate::{Scale, command, measure};
+use crate::{Scale, command, libmnl, measure};
 
 pub const RAW: &str = "raw receive loop, 32 KiB";
 
@@ -30,7 +30,7 @@ const GOALS: [Goal; 5] = [
 
 /// The dump tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!("\n## Dump\n\nms of CPU time for all IPv4 routes of a namespace, in a process of its own.");
+    report.title("Dump", "ms of CPU time for all IPv4 routes of a namespace, in a process of its own.");
     for count in if scale.short { &[2_000][..] } else { &[100_000, 1_000_000] } {
         let namespace = Namespace::new()?;
         Sender::new(&namespace)?.fill(*count)?;
@@ -49,6 +49,11 @@ fn strangers(namespace: &Namespace, count: u32) -> Vec<Contestant<'_>> {
     for name in crate::peers::DUMPS {
         all.push(Contestant::stranger(name, turn(namespace, name, count)));
     }
+    all.push(Contestant::stranger(libmnl::NAME, turn(namespace, libmnl::NAME, count)));
+    if count < 1_000_000 {
+        // A hundred times as long as everybody else.
+        all.push(Contestant::stranger("pyroute2", pyroute2(namespace, count)).at_most(1));
+    }
     for line in ["ip route", "ip -j route", "linx list route", "linx list route -j"] {
         all.push(Contestant::stranger(line, move || {
             let start = Instant::now();
@@ -60,8 +65,23 @@ fn strangers(namespace: &Namespace, count: u32) -> Vec<Contestant<'_>> {
                 .with("most memory, MB", usage.rss_mb))
         }));
     }
-    let _ = count;
     all
+}
+
+/// A list of pyroute2's, of which the CPU time before it is taken off.
+fn pyroute2(namespace: &Namespace, count: u32) -> impl FnMut() -> Outcome<Sample> + '_ {
+    const SCRIPT: &str = "import time, resource
+from pyroute2 import IPRoute
+with IPRoute() as ip:
+    cpu, wall = time.process_time(), time.monotonic()
+    n = len(list(ip.get_routes(family=2)))
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+print(cpu * 1e3, wall * 1e3, n)";
+    move || {
+        let mut command = Command::new("python3");
+        command.args(["-c", SCRIPT]).stdout(Stdio::piped()).stderr(Stdio::null());
+        figures(namespace.spawn(command, None)?, count).map_err(|_| "it is not installed".to_owned())
+    }
 }
 
 /// One dump in a process of its own.
@@ -73,18 +93,22 @@ fn turn<'a>(
     move || {
         let mut command = crate::child(&["dump", name])?;
         command.stdout(Stdio::piped());
-        let mut child = namespace.spawn(command, None)?;
-        let said = child.stdout.take().map(std::io::read_to_string).transpose();
-        let said = said.map_err(|error| error.to_string())?.unwrap_or_default();
-        let usage = measure::wait(child)?;
-        let figures: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let &[cpu, wall, routes] = figures.as_slice() else { return Err(format!("it said {said:?}")) };
-        // The link's own routes are there too.
-        if routes < f64::from(count) || routes > f64::from(count + 100) {
-            return Err(format!("{routes} routes were read of {count}"));
-        }
-        Ok(Sample::new(cpu).with("wall ms", wall).with("most memory, MB", usage.rss_mb))
+        figures(namespace.spawn(command, None)?, count)
     }
+}
+
+/// What a process says that lists routes: CPU ms, wall ms and their number.
+fn figures(mut child: Child, count: u32) -> Outcome<Sample> {
+    let said = child.stdout.take().map(std::io::read_to_string).transpose();
+    let said = said.map_err(|error| error.to_string())?.unwrap_or_default();
+    let usage = measure::wait(child)?;
+    let figures: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let &[cpu, wall, routes] = figures.as_slice() else { return Err(format!("it said {said:?}")) };
+    // The link's own routes are there too.
+    if routes < f64::from(count) || routes > f64::from(count + 100) {
+        return Err(format!("{routes} routes were read of {count}"));
+    }
+    Ok(Sample::new(cpu).with("wall ms", wall).with("most memory, MB", usage.rss_mb))
 }
 
 /// In the process: reads all routes and prints CPU ms, wall ms and their number.
@@ -93,6 +117,7 @@ pub fn child(name: &str) -> Outcome<()> {
     let routes = match name {
         RAW => raw(2)?,
         CALLBACK | STREAM | ALL => linx(name).map_err(|error| error.to_string())?,
+        libmnl::NAME => libmnl::dump()?,
         _ => crate::peers::dump(name)?,
     };
     let cpu = (measure::process_cpu() - cpu).as_secs_f64() * 1e3;

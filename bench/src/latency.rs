@@ -3,21 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::load::{Sender, wait_until};
-use crate::monitors::{BORROWED, LINX, Measured, RAW};
+use crate::monitors::{BORROWED, BUSY, LINX, Measured, RAW, RAW_BUSY};
 use crate::namespace::Namespace;
-use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_most, median, quantile};
-use crate::{Scale, measure};
+use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_most, median, quantile, under};
+use crate::{Scale, libmnl, measure};
 
 const P99: &str = "99th percentile, µs";
 
-const GOALS: [Goal; 2] =
-    [at_most(LINX, 1.15, RAW), Goal { of: LINX, to: RAW, limit: 1.5, column: Some(P99) }];
+const GOALS: [Goal; 3] =
+    [at_most(LINX, 1.15, RAW), at_most(LINX, 1.5, RAW).of_column(P99), under(BUSY, 1.0, None)];
 
 /// The latency tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!(
-        "\n## Latency\n\nµs from when the kernel has acknowledged a route to when its event is in hand."
-    );
+    report.title("Latency", "µs from when the kernel has acknowledged a route to when its event is in hand.");
     let namespace = &Namespace::new()?;
     for (title, gap, count) in [
         ("A route every 200 µs", Duration::from_micros(200), 1500),
@@ -25,11 +23,12 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
     ] {
         let count = if scale.short { 20 } else { count };
         let ours = |name: &'static str| Contestant::new(name, move || turn(namespace, name, gap, count));
-        let mut contestants: Vec<_> = [RAW, LINX, BORROWED].map(ours).into();
+        let mut contestants: Vec<_> = [RAW, LINX, BORROWED, RAW_BUSY, BUSY].map(ours).into();
         if !scale.short {
             for name in crate::peers::MONITORS {
                 contestants.push(Contestant { stranger: true, ..ours(name) });
             }
+            contestants.push(Contestant { stranger: true, ..ours(libmnl::NAME) });
         }
         report.race(title, "median, µs", true, contestants, &GOALS)?;
     }

@@ -2,11 +2,14 @@
 //!
 //! All figures of a table come from one run: the contestants take turns, round by round, and a table shows medians.
 //! CPU time is user + system; only ratios count. The namespaces that are measured have no name, and end with the
-//! program.
+//! program. The report goes to standard output, where the run is to standard error.
 
 mod decode;
 mod dump;
+mod idle;
+mod instructions;
 mod latency;
+mod libmnl;
 mod load;
 mod measure;
 mod messages;
@@ -76,7 +79,7 @@ pub struct Scale {
 
 type Area = (&'static str, fn(Scale, &mut Report) -> Outcome<()>);
 
-const AREAS: [Area; 10] = [
+const AREAS: [Area; 12] = [
     ("decode", decode::run),
     ("render", render::run),
     ("dump", dump::run),
@@ -87,17 +90,22 @@ const AREAS: [Area; 10] = [
     ("mirror-truth", truth::run),
     ("nft-pull", nft::pull::run),
     ("nft-storm", nft::storm::run),
+    ("idle", idle::run),
+    ("instructions", instructions::run),
 ];
 
 const USAGE: &str = "\
 linx-bench [NAME…] [--rounds N] [--short] [--only TEXT] [--json FILE]
+linx-bench report FILE [FILE]
 
-  NAME          decode, render, dump, storm, latency, mirror, mirror-storm, mirror-truth, nft-pull, nft-storm;
-                all of them without one
-  --rounds N    turns of each contestant (5)
-  --short       little of everything, to see that it works
-  --only TEXT   the contestants whose name has it, for a profiler
-  --json FILE   all samples of all contestants
+  NAME            decode, render, dump, storm, latency, mirror, mirror-storm, mirror-truth, nft-pull, nft-storm, idle,
+                  instructions; all of them without one
+  --instructions  the same as `instructions`: what valgrind counts, which does not depend on the noise
+  --rounds N      turns of each contestant (5); what takes very long has fewer, and its table says so
+  --short         little of everything, to see that it works
+  --only TEXT     the contestants whose name has it, for a profiler
+  --json FILE     all samples of all contestants, goals and verdicts; written anew after every area
+  report FILE     print the report of such a file again; with a second one, beside it, and what of them agrees
 ";
 
 struct Arguments {
@@ -124,6 +132,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Outcome<Arguments> {
                 parsed.scale.rounds = rounds.ok_or("--rounds needs a number")?;
             }
             "--json" => parsed.json = Some(arguments.next().ok_or("--json needs a file")?),
+            "--instructions" => parsed.names.push("instructions".to_owned()),
             name if AREAS.iter().any(|(area, _)| *area == name) => parsed.names.push(name.to_owned()),
             other => return Err(format!("\"{other}\" is no benchmark\n\n{USAGE}")),
         }
@@ -135,23 +144,58 @@ fn run() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["child", "dump", name] => return dump::child(name),
+        ["child", "idle", name, count, seconds] => return idle::child(name, count, seconds),
+        ["child", "instructions", name, messages, repeats] => {
+            return instructions::child(name, messages, repeats);
+        }
         ["child", "mirror", name, family] => return mirror::child(name, family),
         ["child", "nft-pull", name] => return nft::pull::child(name),
         ["child", "monitor", name, rcvbuf, timed] => return monitors::child(name, rcvbuf, timed),
+        ["report", file] => return again(file, None),
+        ["report", file, other] => return again(file, Some(other)),
+        ["-h" | "--help" | "help"] => {
+            print!("{USAGE}");
+            return Ok(());
+        }
         _ => {}
     }
     let arguments = parse(arguments.into_iter())?;
     let mut report = Report::new(arguments.scale);
+    report.introduce();
+    let mut failed = Vec::new();
     for (name, area) in AREAS {
-        if arguments.names.is_empty() || arguments.names.iter().any(|wanted| wanted == name) {
-            area(arguments.scale, &mut report)?;
+        if !arguments.names.is_empty() && !arguments.names.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        report.area(name);
+        let outcome = area(arguments.scale, &mut report);
+        report.area_ends(&outcome);
+        if let Err(why) = outcome {
+            eprintln!("linx-bench: {name}: {why}");
+            failed.push(name);
+        }
+        if let Some(file) = &arguments.json {
+            std::fs::write(file, format!("{:#}\n", report.json()))
+                .map_err(|error| format!("{file}: {error}"))?;
         }
     }
     report.finish();
-    match arguments.json {
-        Some(file) => std::fs::write(&file, report.json()).map_err(|error| format!("{file}: {error}")),
-        None => Ok(()),
+    if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {}", failed.join(", "))) }
+}
+
+/// Prints the report of a run that was kept, beside another one.
+fn again(file: &str, other: Option<&str>) -> Outcome<()> {
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+        serde_json::from_str::<serde_json::Value>(&text).map_err(|error| format!("{file}: {error}"))
+    };
+    let run = read(file)?;
+    let other = other.map(read).transpose()?;
+    print!("{}", report::page::document(&run, other.as_ref()));
+    if let Some(other) = &other {
+        print!("{}", report::compare(&run, other));
     }
+    Ok(())
 }
 
 /// This program again, as a contestant in a process of its own.

@@ -1,7 +1,7 @@
 //! Messages as a kernel sends them: routes of 4 attributes, and recorded ones from `testdata`.
 
 use linx_wire::emit::Request;
-use linx_wire::header::MessageFlags;
+use linx_wire::header::{MessageFlags, Messages};
 
 /// A dump of IPv4 routes with table, destination, gateway and link, as `ip route` makes them: 32 KiB datagrams.
 pub fn ipv4_routes(count: u32) -> Vec<Vec<u8>> {
@@ -47,4 +47,21 @@ fn datagrams(requests: impl Iterator<Item = Request>) -> Vec<Vec<u8>> {
 /// Datagrams that hold this message so many times.
 pub fn copies(message_type: u16, payload: &[u8], count: usize) -> Vec<Vec<u8>> {
     datagrams((0..count).map(|_| Request::new(message_type, MessageFlags::MULTI).body(payload)))
+}
+
+/// The messages of one type of a recording: datagrams, each behind its length.
+pub fn recorded(mut recording: &[u8], message_type: u16, times: usize) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    while let Some((length, rest)) = recording.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) as usize;
+        for message in Messages::new(&rest[..length]) {
+            let message = message.unwrap();
+            if message.header.message_type == message_type {
+                payloads.push(message.payload);
+            }
+        }
+        recording = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    let all = (0..times).flat_map(|_| &payloads);
+    datagrams(all.map(|payload| Request::new(message_type, MessageFlags::MULTI).body(*payload)))
 }

@@ -26,7 +26,7 @@ const GOALS: [Goal; 2] = [at_most(MIRROR, 2.2, RAW), under(MIRROR, 110.0, Some(R
 
 /// Mirrors of routes: reading them, and using what was read.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!("\n## Mirror\n\nms of CPU time until all routes are held, in a process of its own.");
+    report.title("Mirror", "ms of CPU time until all routes are held, in a process of its own.");
     let count = if scale.short { 2_000 } else { 1_000_000 };
     for (family, label) in [("2", "IPv4"), ("10", "IPv6")] {
         let namespace = Namespace::new()?;
@@ -246,8 +246,9 @@ pub const WATCHED_BY_5: &str = "linx, mirror, 5 watches";
 
 /// Storms of routes, from the event to the delta.
 pub fn storms(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!(
-        "\n## Mirror in a storm\n\nµs of CPU time of all threads an event; 64 MiB of receive buffer. Each event is a delta."
+    report.title(
+        "Mirror in a storm",
+        "µs of CPU time of all threads an event; 64 MiB of receive buffer. Each event is a delta.",
     );
     let namespace = Namespace::new()?;
     let events = if scale.short { 2_000 } else { 400_000 };

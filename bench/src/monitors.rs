@@ -33,11 +33,15 @@ pub const RAW: &str = "raw, blocking";
 pub const LINX: &str = "linx";
 /// Borrowed ones, passed to a callback.
 pub const BORROWED: &str = "linx, typed callback";
+/// Asks again and again, never sleeps.
+pub const RAW_BUSY: &str = "raw, busy poll";
+/// The same with `try_recv`.
+pub const BUSY: &str = "linx, busy poll (try_recv)";
 /// The core of monitors; the sender is on core 0.
 pub const CORE: usize = 1;
 
 /// `RTM_NEWROUTE`
-const NEWROUTE: u16 = 24;
+pub const NEWROUTE: u16 = 24;
 /// `RTM_DELROUTE`
 const DELROUTE: u16 = 25;
 
@@ -96,23 +100,27 @@ pub fn child(name: &str, rcvbuf: &str, timed: &str) -> Outcome<()> {
     });
     match name {
         // Group 7 is RTNLGRP_IPV4_ROUTE.
-        RAW => raw(None, 1 << 6, rcvbuf, |message| match message.header.message_type {
-            NEWROUTE => event(|| destination(message.payload)),
-            DELROUTE => event(|| None),
-            _ => {}
-        }),
+        RAW | RAW_BUSY => {
+            raw(None, 1 << 6, rcvbuf, name == RAW_BUSY, |message| match message.header.message_type {
+                NEWROUTE => event(|| destination(message.payload)),
+                DELROUTE => event(|| None),
+                _ => {}
+            })
+        }
         nft::RAW | nft::LINX | nft::READ | nft::NLINK => nft::run(name, rcvbuf),
         mirror::ALONE | mirror::WATCHED | mirror::WATCHED_BY_5 => mirror::monitor(name, rcvbuf),
-        LINX | BORROWED => linx(name, rcvbuf).map_err(|error| error.to_string()),
+        crate::libmnl::NAME => crate::libmnl::monitor(rcvbuf),
+        LINX | BORROWED | BUSY => linx(name, rcvbuf).map_err(|error| error.to_string()),
         _ => crate::peers::monitor(name, rcvbuf),
     }
 }
 
-/// Receives one datagram after the other of these groups, and steps from header to header.
+/// Receives one datagram after the other of these groups, and steps from header to header; `busy`: never sleeps.
 pub fn raw(
     protocol: Option<Protocol>,
     groups: u32,
     rcvbuf: usize,
+    busy: bool,
     mut each: impl FnMut(&Message<'_>),
 ) -> Outcome<()> {
     let io = |error: rustix::io::Errno| error.to_string();
@@ -121,9 +129,11 @@ pub fn raw(
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, groups)).map_err(io)?;
     ready();
     let mut buffer = vec![0; 32 * 1024];
+    let flags = if busy { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
     loop {
-        let length = match rustix::net::recv(&socket, buffer.as_mut_slice(), RecvFlags::empty()) {
+        let length = match rustix::net::recv(&socket, buffer.as_mut_slice(), flags) {
             Ok((length, _)) => length,
+            Err(rustix::io::Errno::AGAIN) => continue,
             Err(rustix::io::Errno::NOBUFS) => {
                 overflow();
                 continue;
@@ -143,6 +153,13 @@ fn linx(name: &str, rcvbuf: usize) -> Result<(), linx::Error> {
     if name == LINX {
         loop {
             owned(&monitor.recv()?);
+        }
+    }
+    if name == BUSY {
+        loop {
+            if let Some(notice) = monitor.try_recv()? {
+                owned(&notice);
+            }
         }
     }
     monitor.for_each_ref(None, |notice| {
@@ -187,13 +204,15 @@ pub struct Measured {
     child: Child,
     before: Duration,
     heard: Heard,
+    /// It is never calm.
+    busy: bool,
 }
 
 enum Heard {
     /// It counts.
     Counts(BufReader<std::process::ChildStdout>),
-    /// Its output has a line an event; so many lines were there before.
-    Lines(PathBuf, u64),
+    /// Its output has one of these an event; so many were there before.
+    Lines(PathBuf, &'static [u8], u64),
 }
 
 /// What a monitor came to.
@@ -222,29 +241,32 @@ impl Measured {
         if first.trim() != "READY" {
             return Err(format!("it is not ready: {first:?}"));
         }
-        let before = measure::settled(child.id())?;
-        Ok(Self { child, before, heard: Heard::Counts(lines) })
+        let busy = matches!(name, RAW_BUSY | BUSY);
+        let before = settled(child.id(), busy)?;
+        Ok(Self { child, before, heard: Heard::Counts(lines), busy })
     }
 
-    /// Starts a command that writes a line an event. `poke` makes some, so that it shows when it hears.
+    /// Starts a command that writes `mark` once an event. `poke` makes some, so that it shows when it hears.
     pub fn command(
         namespace: &Namespace,
         mut command: Command,
+        mark: &'static [u8],
         poke: &mut dyn FnMut() -> Outcome<()>,
     ) -> Outcome<Self> {
         let path = PathBuf::from(format!("/dev/shm/linx-bench-{}", std::process::id()));
         let file = std::fs::File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         command.stdout(file);
         let child = namespace.spawn(command, Some(CORE))?;
-        let monitor = Self { child, before: Duration::ZERO, heard: Heard::Lines(path, 0) };
+        let heard = Heard::Lines(path, mark, 0);
+        let monitor = Self { child, before: Duration::ZERO, heard, busy: false };
         monitor.heard(poke)
     }
 
     /// Waits until its output shows that it hears.
     fn heard(mut self, poke: &mut dyn FnMut() -> Outcome<()>) -> Outcome<Self> {
         let end = Instant::now() + Duration::from_secs(10);
-        let Heard::Lines(path, before) = &mut self.heard else { return Ok(self) };
-        while lines(path)? == 0 {
+        let Heard::Lines(path, mark, before) = &mut self.heard else { return Ok(self) };
+        while marks(path, mark)? == 0 {
             if Instant::now() > end || self.child.try_wait().is_ok_and(|status| status.is_some()) {
                 return Err("it hears nothing".to_owned());
             }
@@ -252,7 +274,7 @@ impl Measured {
             std::thread::sleep(Duration::from_millis(50));
         }
         self.before = measure::settled(self.child.id())?;
-        *before = lines(path)?;
+        *before = marks(path, mark)?;
         Ok(self)
     }
 
@@ -269,7 +291,7 @@ impl Measured {
     /// Waits until it is through, and ends it.
     pub fn finish(mut self) -> Outcome<Verdict> {
         self.signal(Signal::CONT)?;
-        let cpu = measure::settled(self.child.id())? - self.before;
+        let cpu = settled(self.child.id(), self.busy)? - self.before;
         let peak_mb = measure::peak_of(self.child.id())?;
         let verdict = match &mut self.heard {
             Heard::Counts(output) => {
@@ -281,12 +303,18 @@ impl Measured {
                 let overflows = words.next().unwrap_or(0);
                 Verdict { cpu, events, times: words.collect(), peak_mb, overflows }
             }
-            Heard::Lines(path, before) => {
+            Heard::Lines(path, mark, before) => {
                 let pid = rustix::process::Pid::from_child(&self.child);
                 rustix::process::kill_process(pid, rustix::process::Signal::TERM)
                     .map_err(|e| e.to_string())?;
                 let _ = self.child.wait();
-                Verdict { cpu, events: lines(path)? - *before, times: Vec::new(), peak_mb, overflows: 0 }
+                Verdict {
+                    cpu,
+                    events: marks(path, mark)? - *before,
+                    times: Vec::new(),
+                    peak_mb,
+                    overflows: 0,
+                }
             }
         };
         Ok(verdict)
@@ -297,21 +325,32 @@ impl Drop for Measured {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Heard::Lines(path, _) = &self.heard {
+        if let Heard::Lines(path, ..) = &self.heard {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-fn lines(path: &PathBuf) -> Outcome<u64> {
-    let mut file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    let mut buffer = vec![0; 1 << 20];
-    let mut lines = 0;
-    loop {
-        let length = file.read(&mut buffer).map_err(|error| error.to_string())?;
-        if length == 0 {
-            return Ok(lines);
-        }
-        lines += buffer[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
+/// Waits until a monitor has nothing more to do.
+fn settled(pid: u32, busy: bool) -> Outcome<Duration> {
+    if busy {
+        std::thread::sleep(Duration::from_millis(300));
+        return measure::cpu_of(pid);
     }
+    measure::settled(pid)
+}
+
+/// How often a mark is in a file; it does not go over the end of a line.
+fn marks(path: &PathBuf, mark: &[u8]) -> Outcome<u64> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let (mut line, mut marks) = (Vec::new(), 0);
+    while reader.read_until(b'\n', &mut line).map_err(|error| error.to_string())? > 0 {
+        marks += match mark {
+            b"\n" => u64::from(line.ends_with(mark)),
+            _ => line.windows(mark.len()).filter(|part| *part == mark).count() as u64,
+        };
+        line.clear();
+    }
+    Ok(marks)
 }

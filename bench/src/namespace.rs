@@ -42,6 +42,7 @@ impl Namespace {
 
     /// Starts a command in the namespace, on a core.
     pub fn spawn(&self, mut command: Command, core: Option<usize>) -> Outcome<Child> {
+        measure::forget_peak();
         let program = command.get_program().to_string_lossy().into_owned();
         let started = self.netns.run(move || {
             if let Some(core) = core {

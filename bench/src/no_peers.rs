@@ -14,6 +14,10 @@ pub fn link_decoders(_: &[Vec<u8>], _: usize) -> Vec<Contestant<'_>> {
     Vec::new()
 }
 
+pub fn object_decoders<'a>(_: &str, _: &'a [Vec<u8>], _: usize) -> Vec<Contestant<'a>> {
+    Vec::new()
+}
+
 /// Whether those are built that know nf_tables.
 pub const NFT: bool = false;
 

@@ -2,6 +2,7 @@
 
 mod mirror;
 mod nft;
+mod socket2;
 
 use std::hint::black_box;
 use std::io::Cursor;
@@ -11,13 +12,19 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use futures_util::{StreamExt, TryStreamExt};
 use linx_wire::header::Messages;
 use neli::FromBytesWithInput;
-use neli::rtnl::{Ifinfomsg, Rtmsg};
-use netlink_bindings::{rt_link, rt_route};
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{RtAddrFamily, RtScope, RtTable, Rtm, Rtn, Rtprot};
+use neli::consts::socket::NlFamily;
+use neli::nl::NlPayload;
+use neli::router::synchronous::NlRouter;
+use neli::rtnl::{Ifinfomsg, Rtmsg, RtmsgBuilder};
+use neli::utils::Groups;
+use netlink_bindings::{rt_addr, rt_link, rt_neigh, rt_route, rt_rule};
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute};
 use netlink_sys::AsyncSocket;
-use nlink::netlink::messages::{LinkMessage, RouteMessage};
+use nlink::netlink::messages::{AddressMessage, LinkMessage, NeighborMessage, RouteMessage, RuleMessage};
 use nlink::netlink::{EventSource, FromNetlink, NetworkEvent, RtnetlinkGroup};
 
 use crate::decode::{payloads, timed};
@@ -70,6 +77,33 @@ pub fn link_decoders(d: &[Vec<u8>], repeats: usize) -> Vec<Contestant<'_>> {
     ]
 }
 
+/// Decoders of the smaller objects of rtnetlink.
+pub fn object_decoders<'a>(kind: &str, d: &'a [Vec<u8>], repeats: usize) -> Vec<Contestant<'a>> {
+    const BINDINGS: &str = "netlink-bindings, all attributes";
+    macro_rules! peers {
+        ($attributes:path, $fixed:literal, $nlink:ident, $number:literal) => {
+            vec![
+                payloads(BINDINGS, d, repeats, |payload| {
+                    for attribute in $attributes(&payload[$fixed..]) {
+                        let _ = black_box(&attribute);
+                    }
+                }),
+                payloads("nlink", d, repeats, |payload| {
+                    black_box($nlink::from_bytes(payload).unwrap());
+                }),
+                packet_route(d, $number, repeats),
+            ]
+        };
+    }
+    match kind {
+        "address" => peers!(rt_addr::AddrAttrs::new, 8, AddressMessage, 20),
+        "neighbour" => peers!(rt_neigh::NeighbourAttrs::new, 12, NeighborMessage, 28),
+        "rule" => peers!(rt_rule::FibRuleAttrs::new, 12, RuleMessage, 32),
+        "nexthop" => vec![nlink_events(d, repeats)],
+        _ => Vec::new(),
+    }
+}
+
 /// What nlink's monitor runs, one message a datagram as the kernel sends events.
 fn nlink_events(d: &[Vec<u8>], repeats: usize) -> Contestant<'_> {
     Contestant::new("nlink, events", move || {
@@ -89,13 +123,19 @@ fn packet_route(d: &[Vec<u8>], message_type: u16, repeats: usize) -> Contestant<
 }
 
 /// Those that list routes.
-pub const DUMPS: [&str; 3] = ["rtnetlink", "nlink, streamed", "nlink, collected"];
+pub const DUMPS: [&str; 5] =
+    ["rtnetlink", "nlink, streamed", "nlink, collected", "neli, router", socket2::NAME];
 /// Those that hear of routes.
-pub const MONITORS: [&str; 2] = ["rtnetlink", "nlink"];
+pub const MONITORS: [&str; 3] = ["rtnetlink", "nlink", socket2::NAME];
 
 /// Lists all IPv4 routes; returns how many there are.
 pub fn dump(name: &str) -> Outcome<usize> {
     let fault = |error: &dyn std::fmt::Display| error.to_string();
+    match name {
+        "neli, router" => return neli_dump(),
+        socket2::NAME => return socket2::dump(),
+        _ => {}
+    }
     runtime()?.block_on(async {
         match name {
             "rtnetlink" => {
@@ -127,9 +167,37 @@ pub fn dump(name: &str) -> Outcome<usize> {
     })
 }
 
+/// neli's router, whose thread receives and passes on.
+fn neli_dump() -> Outcome<usize> {
+    let fault = |error: &dyn std::fmt::Display| error.to_string();
+    let (router, _) =
+        NlRouter::connect(NlFamily::Route, None, Groups::empty()).map_err(|error| fault(&error))?;
+    let all = RtmsgBuilder::default()
+        .rtm_family(RtAddrFamily::Inet)
+        .rtm_dst_len(0)
+        .rtm_src_len(0)
+        .rtm_tos(0)
+        .rtm_table(RtTable::Unspec)
+        .rtm_protocol(Rtprot::Unspec)
+        .rtm_scope(RtScope::Universe)
+        .rtm_type(Rtn::Unspec)
+        .build()
+        .map_err(|error| fault(&error))?;
+    let routes = router.send::<_, _, Rtm, Rtmsg>(Rtm::Getroute, NlmF::DUMP, NlPayload::Payload(all));
+    let mut count = 0;
+    for route in routes.map_err(|error| fault(&error))? {
+        let route = route.map_err(|error| fault(&error))?;
+        count += usize::from(black_box(route.get_payload()).is_some());
+    }
+    Ok(count)
+}
+
 /// Hears of IPv4 routes until the process ends.
 pub fn monitor(name: &str, rcvbuf: usize) -> Outcome<()> {
     let fault = |error: &dyn std::fmt::Display| error.to_string();
+    if name == socket2::NAME {
+        return socket2::monitor(rcvbuf);
+    }
     runtime()?.block_on(async {
         match name {
             "rtnetlink" => {

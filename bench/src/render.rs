@@ -20,9 +20,7 @@ const LINK: &str = "link";
 
 /// The tables of rendering.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!(
-        "\n## Rendering\n\nns of CPU time a message, decoding included; a buffer takes what is written."
-    );
+    report.title("Rendering", "ns of CPU time a message, decoding included; a buffer takes what is written.");
     let count = if scale.short { 500 } else { 20_000 };
     let repeats = if scale.short { 1 } else { 10 };
     for (title, d) in [

@@ -5,7 +5,6 @@
 //! does not count.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use linx_test::{Churn, Namespace};
 
 use crate::Scale;
 use crate::peers::Reflected;
-use crate::report::{Outcome, Report};
+use crate::report::{Form, Outcome, Report, Row, Sample, under};
 
 /// An object, as far as all of them know it: its kind, and its fields as text.
 pub type Line = (&'static str, String);
@@ -29,6 +28,7 @@ pub type Line = (&'static str, String);
 const WORKERS: usize = 3;
 /// Random changes of one seed.
 const STEPS: usize = 120;
+const MIRROR: &str = "linx, mirror";
 const KINDS: [&str; 6] = ["link", "address", "route", "neighbour", "rule", "nexthop"];
 
 /// Differences of one contestant.
@@ -41,8 +41,9 @@ struct Score {
 
 /// The table of differences.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
-    println!(
-        "\n## Mirror: who is right\n\nObjects that differ from a fresh list once it is quiet, of all seeds."
+    report.title(
+        "Mirror: who is right",
+        "Objects that differ from a fresh list once it is quiet, of all seeds.",
     );
     let seeds = if scale.short { 2 } else { 100 };
     let next = AtomicU64::new(0);
@@ -85,25 +86,20 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
 }
 
 fn print(seeds: u64, objects: &BTreeMap<&str, usize>, scores: &[Score], report: &mut Report) {
-    let title = format!("{seeds} seeds of {STEPS} random changes");
-    println!("\n### {title}\n\n| | {} | seeds with any |", KINDS.join(" | "));
-    println!("|---|{}---|", "---|".repeat(KINDS.len()));
-    let cells = |of: &BTreeMap<&str, usize>| {
-        KINDS.map(|kind| of.get(kind).copied().unwrap_or_default().to_string()).join(" | ")
+    let row = |name: &str, of: &BTreeMap<&str, usize>, seeds: Option<usize>| {
+        let mut sample = Sample::new(of.values().sum::<usize>() as f64);
+        for kind in KINDS {
+            sample = sample.with(kind, of.get(kind).copied().unwrap_or_default() as f64);
+        }
+        if let Some(seeds) = seeds {
+            sample = sample.with("seeds with any", seeds as f64);
+        }
+        Row { name: name.to_owned(), samples: vec![sample], fault: None }
     };
-    println!("| objects at the end | {} | |", cells(objects));
-    let mut rows = String::new();
-    for score in scores {
-        println!("| {} | {} | {} |", score.name, cells(&score.of), score.seeds);
-        let total: usize = score.of.values().sum();
-        let comma = if rows.is_empty() { "" } else { "," };
-        let _ = write!(
-            rows,
-            "{comma}{{\"name\":\"{}\",\"samples\":[{{\"cost\":{total},\"seeds with any\":{}}}]}}",
-            score.name, score.seeds
-        );
-    }
-    report.add(format!("{{\"title\":\"{title}\",\"unit\":\"differences\",\"rows\":[{rows}],\"goals\":[]}}"));
+    let mut rows = vec![row("objects at the end", objects, None)];
+    rows.extend(scores.iter().map(|score| row(&score.name, &score.of, Some(score.seeds))));
+    let title = format!("{seeds} seeds of {STEPS} random changes");
+    report.table(&title, "all kinds", Form::Plain, &rows, &[under(MIRROR, 0.0, None)]);
 }
 
 /// What there is at the end of a seed, and in what each contestant differs from it.
@@ -133,7 +129,7 @@ fn one(seed: u64) -> Outcome<Found> {
         let (state, held) = (mirror.snapshot(), bare.lines());
         let fresh = listed(&namespace)?;
         let mut differences = vec![
-            ("linx, mirror".to_owned(), differing(&of_state(&state), &fresh)),
+            (MIRROR.to_owned(), differing(&of_state(&state), &fresh)),
             ("a list, and every event applied".to_owned(), differing(&held, &fresh)),
         ];
         for (name, lines) in theirs {

@@ -5,30 +5,33 @@ use crate::run::{self, Mode, cargo};
 use std::process::Command;
 use std::time::Duration;
 
-const MANIFEST: &str = "bench/Cargo.toml";
-const PROGRAM: &str = "bench/target/release/linx-bench";
+pub(crate) const MANIFEST: &str = "bench/Cargo.toml";
 
-/// The verb `bench`. `--short` leaves out the peers, and so does `--no-peers`; all else is for the program.
+/// The verb `bench`. `--short` leaves out the peers and the long build, and `--no-peers` the peers; `report` prints what a
+/// run has kept. All else is for the program.
 pub(crate) fn run(mode: Mode, args: &[String]) -> Verdict {
-    let short = args.iter().any(|arg| arg == "--short");
-    let peers = !short && !args.iter().any(|arg| arg == "--no-peers");
-    if !short {
+    let is_short = args.iter().any(|arg| arg == "--short");
+    let peers = !is_short && !args.iter().any(|arg| arg == "--no-peers");
+    let only_prints = args.first().is_some_and(|arg| arg == "report");
+    if !is_short && !only_prints {
         // `linx` itself is a contestant.
         let command = cargo(&["build", "--release", "--locked", "--package", "linx-cli"]);
         if let Err(why) = done(command, mode, Duration::from_secs(900)) {
             return Verdict::Failed(format!("linx does not build: {why}"));
         }
     }
-    let mut command = cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST]);
+    let profile = if is_short { "short" } else { "release" };
+    let mut command = cargo(&["build", "--profile", profile, "--locked", "--manifest-path", MANIFEST]);
     if peers {
         command.args(["--features", "peers"]);
     }
     if let Err(why) = done(command, mode, Duration::from_secs(900)) {
         return Verdict::Failed(format!("the benchmarks do not build: {why}"));
     }
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(format!("bench/target/{profile}/linx-bench"));
     command.args(args.iter().filter(|arg| *arg != "--no-peers"));
-    match done(command, mode, Duration::from_secs(3600)) {
+    let limit = Duration::from_secs(if is_short { 300 } else { 5400 });
+    match done(command, mode, limit) {
         Ok(()) => Verdict::Passed,
         Err(why) => Verdict::Failed(why),
     }

@@ -3,7 +3,7 @@
 
 use crate::counts::Counts;
 use crate::run::{self, Mode, cargo};
-use crate::{Verdict, deps, fuzz, house, readme, setup, test, tools};
+use crate::{Verdict, bench, deps, fuzz, house, readme, setup, test, tools};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 type Step = (&'static str, fn(&mut State) -> Verdict);
 
 /// The cheap ones first.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     ("setup", |_| setup::run(Mode::Keep)),
     ("fetch", |_| fetch()),
     ("fmt", |_| format()),
@@ -27,6 +27,7 @@ const STEPS: [Step; 14] = [
     ("tests", |state| state.count(test::tests(Mode::Keep, &[]))),
     ("examples", |state| state.count(test::examples(Mode::Keep))),
     ("fuzz", |_| if_there(fuzz::MANIFEST, || fuzz::run(Mode::Keep, &[]))),
+    ("bench", |_| if_there(bench::MANIFEST, short_bench)),
     ("readme", |_| readme::run(Mode::Keep)),
 ];
 
@@ -146,15 +147,25 @@ fn fetch() -> Verdict {
     Verdict::Passed
 }
 
-/// The workspaces that are built here: this one, and that of the fuzz targets.
-fn built() -> impl Iterator<Item = &'static str> {
-    ["Cargo.toml", fuzz::MANIFEST].into_iter().filter(|manifest| Path::new(manifest).exists())
+/// That every benchmark works: a broken one fails, a slow one does not.
+fn short_bench() -> Verdict {
+    if setup::is_root() {
+        bench::run(Mode::Keep, &["--short".to_owned()])
+    } else {
+        Verdict::Skipped("not root".to_owned())
+    }
 }
 
-/// Every workspace is formatted, that of the benchmarks too.
+/// The workspaces that are built here: this one, that of the fuzz targets, and that of the benchmarks.
+fn built() -> impl Iterator<Item = &'static str> {
+    ["Cargo.toml", fuzz::MANIFEST, bench::MANIFEST]
+        .into_iter()
+        .filter(|manifest| Path::new(manifest).exists())
+}
+
+/// Every workspace is formatted.
 fn format() -> Verdict {
-    let bench = Some("bench/Cargo.toml").filter(|manifest| Path::new(manifest).exists());
-    for manifest in built().chain(bench) {
+    for manifest in built() {
         let command = cargo(&["fmt", "--all", "--check", "--manifest-path", manifest]);
         let outcome = run::run(command, Mode::Keep, Duration::from_secs(120));
         if !outcome.ok() {

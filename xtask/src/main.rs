@@ -28,7 +28,10 @@ cargo xtask VERB
   test [ARG…]                     setup, then every test; ARGs go to `cargo nextest run`
   fuzz [--seconds N] [TARGET…]    run the fuzz targets, N seconds each (10)
   bench [NAME…] [--short] [--no-peers] [--rounds N] [--json FILE]
-                                  decode, dump, storm, latency beside the peers (root; FILE from the root folder)
+                                  Linx beside the physical limit and the peers, or NAME of it (root; FILE from the
+                                  root folder); `bench help` lists the names
+  bench --instructions            what the decoders take, as valgrind counts it
+  bench report FILE [FILE]        the report of a run that was kept; of two, and what of them agrees
   deps                            count what linx-net brings along without features
   house                           look for what the compiler does not: dead links, left-over notes, long files
   readme                          run README's first command for two seconds

@@ -68,7 +68,8 @@ fn apt(mode: Mode, args: &[&str]) {
     }
 }
 
-fn is_root() -> bool {
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status")
         .unwrap_or_default()
         .lines()

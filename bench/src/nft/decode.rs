@@ -24,23 +24,37 @@ const ELEMENT_GOALS: [Goal; 2] = [at_most(BORROWED, 2.0, WALK), at_least(LIBNFTN
 
 /// The two tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
+    let (of_rules, of_elements) = if scale.short { dumped(100, 1_000)? } else { dumped(10_000, 100_000)? };
+    rules(&of_rules, scale, report)?;
+    elements(&of_elements, scale, report)
+}
+
+/// Datagrams of the kernel's.
+type Dump = Vec<Vec<u8>>;
+
+/// So many rules, and elements of a set, as the kernel dumps them.
+pub fn dumped(rules: u32, elements: u32) -> Outcome<(Dump, Dump)> {
     let namespace = Namespace::new()?;
     let mut writer = Writer::new(&namespace)?;
     writer.table()?;
     writer.chains(1)?;
     writer.set()?;
-    writer.rules(1, if scale.short { 100 } else { 10_000 })?;
-    writer.elements(if scale.short { 1_000 } else { 100_000 })?;
-    let dumped = writer.dump(request::rules(1, Some(TABLE_NAME.as_bytes()), Some(b"c0")))?;
-    rules(&dumped, scale, report)?;
-    elements(&writer.dump(request::elements(1, TABLE_NAME.as_bytes(), SET_NAME.as_bytes()))?, scale, report)
+    writer.rules(1, rules)?;
+    writer.elements(elements)?;
+    let rules = writer.dump(request::rules(1, Some(TABLE_NAME.as_bytes()), Some(b"c0")))?;
+    Ok((rules, writer.dump(request::elements(1, TABLE_NAME.as_bytes(), SET_NAME.as_bytes()))?))
 }
 
 fn rules(d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {
-    let repeats = if scale.short { 1 } else { 10 };
     let first = Messages::new(d.first().ok_or("no rules")?).next().ok_or("no rule")?.unwrap();
     let attributes = walk_rule(first.payload).0;
     let title = format!("nft rule, {} B, {attributes} attributes in all nests", first.bytes.len());
+    let contestants = rule_decoders(d, if scale.short { 1 } else { 10 });
+    report.race(&title, "ns/rule", false, contestants, &RULE_GOALS)
+}
+
+/// Everybody who decodes rules.
+pub fn rule_decoders(d: &[Vec<u8>], repeats: usize) -> Vec<Contestant<'_>> {
     let mut contestants = vec![
         each(WALK, d, repeats, |message| {
             black_box(walk_rule(message.payload));
@@ -63,16 +77,27 @@ fn rules(d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {
         stranger(d, repeats, Library::rules()),
     ];
     contestants.extend(crate::peers::nft_rule_decoders(d, repeats));
-    report.race(&title, "ns/rule", false, contestants, &RULE_GOALS)
+    contestants
 }
 
 fn elements(d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {
-    let repeats = if scale.short { 1 } else { 10 };
+    let mean = elements_a_message(d);
+    let contestants = element_decoders(d, if scale.short { 1 } else { 10 });
+    let contestants = contestants.into_iter().map(|contestant| shared(contestant, mean)).collect();
+    let title = format!("nft set elements, {mean:.0} a message");
+    report.race(&title, "ns/element", false, contestants, &ELEMENT_GOALS)
+}
+
+/// Not every decoder counts elements, and none is made to.
+pub fn elements_a_message(d: &[Vec<u8>]) -> f64 {
     let messages = d.iter().map(|datagram| Messages::new(datagram).count()).sum::<usize>();
     let all = d.iter().flat_map(|datagram| Messages::new(datagram));
     let elements: u64 = all.map(|message| walk_elements(message.unwrap().payload).1).sum();
-    // Not every decoder counts elements, and none is made to.
-    let mean = elements as f64 / messages as f64;
+    elements as f64 / messages as f64
+}
+
+/// Everybody who decodes elements.
+pub fn element_decoders(d: &[Vec<u8>], repeats: usize) -> Vec<Contestant<'_>> {
     let mut contestants = vec![
         each(WALK, d, repeats, |message| {
             black_box(walk_elements(message.payload));
@@ -97,21 +122,19 @@ fn elements(d: &[Vec<u8>], scale: Scale, report: &mut Report) -> Outcome<()> {
         stranger(d, repeats, Library::elements()),
     ];
     contestants.extend(crate::peers::nft_element_decoders(d, repeats));
-    let contestants = contestants.into_iter().map(|contestant| shared(contestant, mean)).collect();
-    let title = format!("nft set elements, {mean:.0} a message");
-    report.race(&title, "ns/element", false, contestants, &ELEMENT_GOALS)
+    contestants
 }
 
 /// The contestant, whose messages hold so many objects each.
 fn shared(contestant: Contestant<'_>, objects: f64) -> Contestant<'_> {
-    let Contestant { name, stranger, mut turn } = contestant;
+    let Contestant { name, stranger, most, mut turn } = contestant;
     let turn = Box::new(move || {
         let mut sample = turn()?;
         sample.cost /= objects;
         sample.others.iter_mut().for_each(|(_, value)| *value /= objects);
         Ok(sample)
     });
-    Contestant { name, stranger, turn }
+    Contestant { name, stranger, most, turn }
 }
 
 /// A contestant that takes messages and says how many objects each holds.

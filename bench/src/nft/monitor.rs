@@ -21,7 +21,7 @@ pub const NLINK: &str = "nlink nft";
 pub fn run(name: &str, rcvbuf: usize) -> Outcome<()> {
     match name {
         // Group 7 is NFNLGRP_NFTABLES.
-        RAW => monitors::raw(Some(rustix::net::netlink::NETFILTER), 1 << 6, rcvbuf, |message| {
+        RAW => monitors::raw(Some(rustix::net::netlink::NETFILTER), 1 << 6, rcvbuf, false, |message| {
             if message.header.message_type >> 8 == nft::SUBSYSTEM {
                 monitors::events(1);
             }
