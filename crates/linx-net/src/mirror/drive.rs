@@ -469,8 +469,11 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let mut guarded = shared.lock();
         self.feed(&mut guarded.core);
-        if guarded.core.synced && !more {
-            guarded.core.rest(Instant::now());
+        if !more {
+            guarded.core.tasks.drained();
+            if guarded.core.synced {
+                guarded.core.rest(Instant::now());
+            }
         }
         if events > 0 {
             shared.tell(&guarded);

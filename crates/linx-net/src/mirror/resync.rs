@@ -86,6 +86,8 @@ pub(super) struct Task {
     /// Those of them for which nothing was read yet.
     unread: u8,
     due: Instant,
+    /// How often all sockets had been read to their end when it was added.
+    added: u64,
     pub(super) attempts: u32,
     /// Something was announced while it was read, or lost, that may account for what it shows.
     pub(super) is_doubtful: bool,
@@ -115,6 +117,11 @@ impl Task {
 
     fn is_only(&self, cause: Cause) -> bool {
         self.reasons.iter().all(|reason| reason.cause == cause)
+    }
+
+    /// Whether it follows from announcements alone, so that the state tells what of it is to be read.
+    fn follows(&self) -> bool {
+        self.doubts == 0 && self.is_only(Cause::Implied)
     }
 }
 
@@ -146,6 +153,8 @@ pub(super) struct Tasks {
     twice: HashSet<Key>,
     paces: HashMap<Kind, Pace>,
     losses: HashMap<Lane, Losses>,
+    /// How often all sockets were read to their end.
+    drains: u64,
     /// The rule set of nf_tables is to be pulled.
     is_pulling: bool,
     pub(super) audit_due: Option<Instant>,
@@ -174,6 +183,7 @@ impl Tasks {
             doubts,
             unread: doubts,
             due: self.earliest(scope.kind, doubts, now),
+            added: self.drains,
             attempts: 0,
             is_doubtful: false,
         };
@@ -201,6 +211,7 @@ impl Tasks {
             task.doubts |= other.doubts;
             task.unread |= other.unread;
             task.due = task.due.min(other.due);
+            task.added = task.added.max(other.added);
             task.attempts = task.attempts.max(other.attempts);
             for reason in other.reasons {
                 let is_known = |known: &Reason| known.cause == reason.cause && known.reach == reason.reach;
@@ -288,9 +299,21 @@ impl Tasks {
     fn take_due(&mut self, now: Instant) -> Option<Task> {
         let rank = |task: &Task| KINDS.iter().position(|kind| *kind == task.scope.kind);
         let waits = self.waits_for_links();
-        let due = self.list.iter().enumerate().filter(|(_, task)| task.due <= now && !waits(task));
+        let is_due = |task: &Task| task.due <= now && !waits(task) && self.is_judged(task);
+        let due = self.list.iter().enumerate().filter(|(_, task)| is_due(task));
         let (at, _) = due.min_by_key(|(_, task)| (rank(task), task.due))?;
         Some(self.list.swap_remove(at))
+    }
+
+    /// All sockets were read to their end, and all of it was fed.
+    pub(super) fn drained(&mut self) {
+        self.drains += 1;
+    }
+
+    /// Whether the state can tell what of a task is to be read: the sockets are read one after the other, so what was
+    /// announced on one before the trigger on another may be fed after it. Once all were read again, it has been.
+    fn is_judged(&self, task: &Task) -> bool {
+        !task.follows() || self.drains >= task.added + 2
     }
 
     /// Whether anything may be there twice.
@@ -459,7 +482,7 @@ impl Core {
 
     /// Narrows what is to be read to what may have changed; false when nothing can have.
     fn refine(&self, task: &mut Task) -> bool {
-        if task.doubts != 0 || !task.is_only(Cause::Implied) {
+        if !task.follows() {
             return true;
         }
         match task.scope.kind {
@@ -571,11 +594,19 @@ impl Core {
         }
         (self.tasks.running, self.tasks.reading) = (0, None);
         if is_unsettled {
-            let Task { scope, reasons, doubts, attempts, .. } = reading.task;
+            let Task { scope, reasons, doubts, added, attempts, .. } = reading.task;
             let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE);
             let attempts = attempts + 1;
-            let mut task =
-                Task { scope, reasons, doubts, unread: 0, due: now + pause, attempts, is_doubtful: false };
+            let mut task = Task {
+                scope,
+                reasons,
+                doubts,
+                unread: 0,
+                due: now + pause,
+                added,
+                attempts,
+                is_doubtful: false,
+            };
             self.tasks.merge(&mut task);
             self.tasks.list.push(task);
         }

@@ -37,18 +37,20 @@ impl Core {
     ) {
         let object = ObjectRef::Route(*route);
         let hash = self.state.hashes.object(&object);
+        let replaces = flags.contains(MessageFlags::REPLACE);
+        // What it replaces goes, whatever becomes of itself.
+        let reach = if replaces { Reach::Victim(hash) } else { Reach::Hash(hash) };
         if !self.is_wanted(&object) {
             // It may be in the place of one that is.
             if !self.siblings(hash, route).is_empty() {
-                self.ambiguous(route, hash, now);
+                self.read_again(route, reach, now);
             }
             return;
         }
         if self.is_astray(route) {
             // Its link went after this was announced.
-            return self.ambiguous(route, hash, now);
+            return self.read_again(route, reach, now);
         }
-        let replaces = flags.contains(MessageFlags::REPLACE);
         if let Some((spot, _)) = self.state.find_at(hash, &object) {
             let is_twin = replaces && self.would_be_twin(route, spot);
             self.put_at(Some(spot), hash, &object, payload, why);

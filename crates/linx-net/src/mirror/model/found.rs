@@ -336,3 +336,51 @@ fn an_order_that_changed_while_announcements_were_lost_is_mended() {
         ],
     );
 }
+
+#[test]
+fn a_blackhole_that_a_set_replaced_goes_though_a_link_of_the_set_went_too() {
+    let set = Hops(vec![(3, 1), (2, 1), (0, 1)]);
+    holds(
+        PLENTY,
+        false,
+        vec![v6(Add, 0, Nowhere), link(1), link(2)],
+        vec![
+            Do(link(0)),
+            Do(Mtu(0, 0)),
+            Do(NextHop { id: 0, link: 0, gateway: 0, replace: false }),
+            Round(vec![(0, LinkUp(2))]),
+            Round(vec![(0, LinkUp(0))]),
+            Do(v6(Replace, 0, set)),
+            Do(LinkDel(2)),
+            Round(vec![(0, link(1))]),
+            Do(Proceed(0)),
+        ],
+    );
+}
+
+#[test]
+fn a_route_announced_before_its_source_went_but_read_after_it_loses_it_too() {
+    let route = Route {
+        how: Add,
+        v6: true,
+        dst: 0,
+        metric: false,
+        own_table: false,
+        protocol: 0,
+        source: 2,
+        to: Hops(vec![(1, 0)]),
+    };
+    holds(
+        PLENTY,
+        false,
+        vec![link(1), link(0), link(2)],
+        vec![
+            Do(LinkUp(1)),
+            Do(AddressDel(0)),
+            Round(vec![]),
+            Do(address(1, true, 1)),
+            Wait(2),
+            Round(vec![(2, Proceed(0)), (0, route), (0, AddressDel(0))]),
+        ],
+    );
+}

@@ -184,6 +184,7 @@ impl World {
     fn intake(&mut self) -> Result<(), String> {
         self.drain();
         self.feed();
+        self.core.tasks.drained();
         if self.core.synced {
             self.core.rest(self.now);
         }
