@@ -5,6 +5,8 @@
 //! and the others do not notice it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::delta::Notice;
 
@@ -12,6 +14,9 @@ use super::delta::Notice;
 const ENTRIES: usize = 32_768;
 /// Bytes that they take at most, about; a single notice may be larger.
 const BYTES: usize = 16 << 20;
+/// Notices that a watch takes along at once, and their bytes: a lock less for each of them.
+const ALONG: usize = 64;
+const ALONG_BYTES: usize = 64 << 10;
 
 /// The newest notices.
 #[derive(Debug, Default)]
@@ -19,12 +24,29 @@ pub(super) struct Log {
     entries: VecDeque<(Notice, u32)>,
     /// The place of the first of them.
     first: u64,
+    /// The same, for whoever does not hold the lock.
+    oldest: Oldest,
     bytes: usize,
     /// Bytes to hold at most, whatever the number; `None`: as said above.
     most: Option<usize>,
 }
 
+/// The place of the oldest notice that is held, as it was a moment ago.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Oldest(Arc<AtomicU64>);
+
+impl Oldest {
+    /// Whether the notice at a place is held still.
+    pub(super) fn holds(&self, place: u64) -> bool {
+        self.0.load(Ordering::Relaxed) <= place
+    }
+}
+
 impl Log {
+    pub(super) fn oldest(&self) -> Oldest {
+        self.oldest.clone()
+    }
+
     /// Holds so many bytes from here on, whatever the number of notices.
     pub(super) fn hold(&mut self, bytes: usize) {
         self.most = Some(bytes);
@@ -41,11 +63,34 @@ impl Log {
         self.entries.push_back((notice, u32::try_from(bytes).unwrap_or(u32::MAX)));
         let (entries, most) = self.most.map_or((ENTRIES, BYTES), |most| (usize::MAX, most));
         while self.entries.len() > entries || self.bytes > most && self.entries.len() > 1 {
-            if let Some((_, bytes)) = self.entries.pop_front() {
-                self.bytes = self.bytes.saturating_sub(bytes as usize);
-                self.first += 1;
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, bytes)) = self.entries.pop_front() {
+            self.bytes = self.bytes.saturating_sub(bytes as usize);
+            self.first += 1;
+            self.oldest.0.store(self.first, Ordering::Relaxed);
+        }
+    }
+
+    /// Notices from a place on, some of them; none: none yet.
+    ///
+    /// # Errors
+    /// The first is not held any more.
+    pub(super) fn along(&self, place: u64, into: &mut VecDeque<Notice>) -> Result<(), Lag> {
+        let at = place.checked_sub(self.first).ok_or(Lag)?;
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let mut left = ALONG_BYTES;
+        for (notice, bytes) in self.entries.iter().skip(at).take(ALONG) {
+            into.push_back(notice.clone());
+            left = left.saturating_sub(*bytes as usize);
+            if left == 0 {
+                break;
             }
         }
+        Ok(())
     }
 
     /// The notice at a place; `None`: none yet.
@@ -82,16 +127,15 @@ impl Log {
 
     /// Forgets the oldest, down to so many bytes.
     pub(super) fn shed(&mut self, most: usize) {
-        while self.bytes > most {
-            let Some((_, bytes)) = self.entries.pop_front() else { return };
-            self.bytes = self.bytes.saturating_sub(bytes as usize);
-            self.first += 1;
+        while self.bytes > most && !self.entries.is_empty() {
+            self.drop_oldest();
         }
     }
 
     /// Forgets all of them, and gives the memory back.
     pub(super) fn forget(&mut self) {
         self.first = self.end();
+        self.oldest.0.store(self.first, Ordering::Relaxed);
         (self.entries, self.bytes) = (VecDeque::new(), 0);
     }
 

@@ -1,5 +1,6 @@
 //! Reading a mirror's changes.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
@@ -9,6 +10,7 @@ use linx_sys::Wake;
 
 use super::delta::{Notice, Synced};
 use super::drive::{Guarded, Shared};
+use super::log::Oldest;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::request::after;
@@ -35,7 +37,11 @@ use crate::request::after;
 /// ```
 pub struct Watch {
     shared: Arc<Shared>,
+    /// The place of the next notice in the log.
     place: u64,
+    /// Notices from there on that were taken along.
+    ahead: VecDeque<Notice>,
+    oldest: Oldest,
     /// The first notice was told.
     begun: bool,
     bell: OnceLock<Wake>,
@@ -45,7 +51,9 @@ pub struct Watch {
 
 impl Watch {
     pub(super) fn new(shared: Arc<Shared>, place: u64, begun: bool) -> Self {
-        Self { shared, place, begun, bell: OnceLock::new(), ignored: Vec::new() }
+        let oldest = shared.lock().core.log.oldest();
+        let (ahead, bell) = (VecDeque::new(), OnceLock::new());
+        Self { shared, place, ahead, oldest, begun, bell, ignored: Vec::new() }
     }
 
     /// Changes made by the socket with this port id are not told from now on: one's own. They are in the
@@ -85,6 +93,9 @@ impl Watch {
     }
 
     fn next_within(&mut self, timeout: Option<Duration>) -> Result<Option<Notice>> {
+        if let Some(notice) = self.take_ahead() {
+            return Ok(Some(notice));
+        }
         let end = timeout.map(|timeout| after(Instant::now(), timeout));
         let shared = Arc::clone(&self.shared);
         let mut guarded = shared.lock();
@@ -112,9 +123,28 @@ impl Watch {
         if self.begun && self.place >= until {
             return None;
         }
-        let shared = Arc::clone(&self.shared);
-        let guarded = shared.lock();
-        self.take(&guarded)
+        self.take_ahead().or_else(|| {
+            let shared = Arc::clone(&self.shared);
+            let guarded = shared.lock();
+            self.take(&guarded)
+        })
+    }
+
+    /// The next of the notices that were taken along.
+    fn take_ahead(&mut self) -> Option<Notice> {
+        if !self.ahead.is_empty() && !self.oldest.holds(self.place) {
+            // It is too far behind, as if it had taken none.
+            self.ahead.clear();
+        }
+        while let Some(notice) = self.ahead.pop_front() {
+            self.place += 1;
+            let is_own = !self.ignored.is_empty()
+                && notice.author().is_some_and(|author| self.ignored.iter().any(|own| author.is(*own)));
+            if !is_own {
+                return Some(notice);
+            }
+        }
+        None
     }
 
     fn take(&mut self, guarded: &Guarded) -> Option<Notice> {
@@ -130,20 +160,15 @@ impl Watch {
             }));
         }
         loop {
-            match core.log.at(self.place) {
-                Ok(notice) => {
-                    let notice = notice?;
-                    self.place += 1;
-                    let is_own =
-                        notice.author().is_some_and(|author| self.ignored.iter().any(|own| author.is(*own)));
-                    if !is_own {
-                        return Some(notice.clone());
-                    }
-                }
-                Err(_) => {
-                    self.place = core.log.end();
-                    return Some(Notice::Lagged);
-                }
+            if core.log.along(self.place, &mut self.ahead).is_err() {
+                self.place = core.log.end();
+                return Some(Notice::Lagged);
+            }
+            if self.ahead.is_empty() {
+                return None;
+            }
+            if let Some(notice) = self.take_ahead() {
+                return Some(notice);
             }
         }
     }

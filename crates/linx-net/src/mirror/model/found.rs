@@ -384,3 +384,18 @@ fn a_route_announced_before_its_source_went_but_read_after_it_loses_it_too() {
         ],
     );
 }
+
+#[test]
+fn a_route_of_a_link_that_is_gone_is_not_taken_for_one_of_the_next_with_its_index() {
+    holds(
+        PLENTY,
+        false,
+        vec![link(0), LinkUp(0)],
+        vec![
+            Round(vec![]),
+            Wait(2),
+            Round(vec![(2, v4(Add, 2, Hops(vec![(0, 0)]))), (0, LinkDel(0)), (0, Proceed(200))]),
+            Do(LinkAdd { name: 1, kind: 0, low: true }),
+        ],
+    );
+}

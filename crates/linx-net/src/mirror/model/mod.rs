@@ -1,6 +1,7 @@
 //! The mirror against a model of the kernel, over histories at random: what it promises (P1, P2), and that these tests
 //! would notice.
 
+mod cost;
 mod dump;
 mod found;
 mod kernel;
