@@ -231,7 +231,7 @@ impl Core {
                 self.route_new(route, message.payload, header.flags, &why, now);
                 self.consequences(op, &object, now);
             }
-            (ObjectRef::Route(route), Operation::Del) => self.route_del(route, &why, now),
+            (ObjectRef::Route(route), Operation::Del) => self.route_del(route, message.payload, &why, now),
             (_, Operation::New) => {
                 self.supersede(&object, &why);
                 let is_prolonged = self.is_prolonged(&object);
@@ -461,7 +461,7 @@ impl Core {
     /// What there is now: new, changed or the same.
     pub(super) fn put(&mut self, object: &ObjectRef<'_>, payload: &[u8], why: &Why) {
         let hash = self.state.hashes.object(object);
-        let spot = self.state.find_at(hash, object).map(|(spot, _)| spot);
+        let spot = self.state.find_payload(hash, object, payload).map(|(spot, _)| spot);
         self.put_at(spot, hash, object, payload, why);
     }
 
@@ -527,9 +527,22 @@ impl Core {
 
     /// What is not there any more, if it was.
     pub(super) fn remove(&mut self, object: &ObjectRef<'_>, why: &Why) {
-        if let Some((spot, _)) = self.state.find(object) {
-            self.remove_at(spot, object.kind(), why);
-        }
+        self.remove_same(self.state.hashes.object(object), object, &[], why);
+    }
+
+    /// The same; its payload, if at hand, finds it sooner. False: it was not there.
+    pub(super) fn remove_same(
+        &mut self,
+        hash: u32,
+        object: &ObjectRef<'_>,
+        payload: &[u8],
+        why: &Why,
+    ) -> bool {
+        let Some((spot, record)) = self.state.find_payload(hash, object, payload) else { return false };
+        let body = Body::new(object.kind(), Some(record.bytes), None);
+        self.state.remove(spot, object);
+        self.tell(body, why);
+        true
     }
 
     pub(super) fn remove_at(&mut self, spot: Spot, kind: Kind, why: &Why) {

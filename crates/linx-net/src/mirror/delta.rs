@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use linx_wire::route::Object;
 use linx_wire::{Compare, Kind};
+use smallvec::SmallVec;
 
 use super::identity::{self, no_object};
 use crate::author::{Author, Certainty};
@@ -133,8 +134,8 @@ pub(super) struct Inner {
 pub(super) struct Body {
     pub(super) kind: Kind,
     pub(super) change: Change,
-    /// The payload before, then that after.
-    bytes: Box<[u8]>,
+    /// The payload before, then that after; of most routes in place.
+    bytes: SmallVec<[u8; 64]>,
     /// Where the second begins.
     middle: usize,
 }
@@ -143,7 +144,7 @@ impl Body {
     /// Of payloads that were decoded before.
     pub(super) fn new(kind: Kind, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
         let (old, new) = (before.unwrap_or_default(), after.unwrap_or_default());
-        let mut bytes = Vec::with_capacity(old.len() + new.len());
+        let mut bytes = SmallVec::with_capacity(old.len() + new.len());
         bytes.extend_from_slice(old);
         bytes.extend_from_slice(new);
         let change = match (before, after) {
@@ -151,7 +152,7 @@ impl Body {
             (Some(_), None) => Change::Removed,
             (Some(_), Some(_)) => Change::Changed,
         };
-        Self { kind, change, bytes: bytes.into(), middle: old.len() }
+        Self { kind, change, bytes, middle: old.len() }
     }
 
     pub(super) fn before(&self) -> Option<&[u8]> {
@@ -163,7 +164,7 @@ impl Body {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.bytes.len()
+        if self.bytes.spilled() { self.bytes.capacity() } else { 0 }
     }
 }
 

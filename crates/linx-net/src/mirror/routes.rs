@@ -51,7 +51,11 @@ impl Core {
             // Its link went after this was announced.
             return self.read_again(route, reach, now);
         }
-        if let Some((spot, _)) = self.state.find_at(hash, &object) {
+        if self.state.routes.of(hash).next().is_none() {
+            // The only one to its destination: nothing is in its place, or beside it.
+            return self.add(hash, &object, payload, Place::Last, why);
+        }
+        if let Some((spot, _)) = self.state.find_payload(hash, &object, payload) {
             let is_twin = replaces && self.would_be_twin(route, spot);
             self.put_at(Some(spot), hash, &object, payload, why);
             if is_twin {
@@ -112,15 +116,15 @@ impl Core {
         self.add(hash, &object, payload, Place::Last, why);
     }
 
-    pub(super) fn route_del(&mut self, route: &RouteRef<'_>, why: &Why, now: Instant) {
+    pub(super) fn route_del(&mut self, route: &RouteRef<'_>, payload: &[u8], why: &Why, now: Instant) {
         let object = ObjectRef::Route(*route);
         let hash = self.state.hashes.object(&object);
         if self.tasks.has_twins() && self.tasks.twice(Key::of(&object), false) {
             // Whether there is another is told by a reading alone.
             return self.ambiguous(route, hash, now);
         }
-        if let Some((spot, _)) = self.state.find_at(hash, &object) {
-            return self.remove_at(spot, Kind::Route, why);
+        if self.remove_same(hash, &object, payload, why) {
+            return;
         }
         // One hop of several went: what is left is not announced.
         let is_part = self

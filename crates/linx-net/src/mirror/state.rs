@@ -269,9 +269,21 @@ impl State {
     }
 
     pub(super) fn find_at(&self, hash: u32, object: &ObjectRef<'_>) -> Option<(Spot, Record<'_>)> {
+        self.find_payload(hash, object, &[])
+    }
+
+    /// The same; what is the same to the letter is not decoded for it.
+    pub(super) fn find_payload(
+        &self,
+        hash: u32,
+        object: &ObjectRef<'_>,
+        payload: &[u8],
+    ) -> Option<(Spot, Record<'_>)> {
         let kind = object.kind();
         let (nth, record) = self.table(kind)?.of(hash).enumerate().find(|(_, record)| {
-            identity::borrowed(kind, record.bytes).is_some_and(|known| identity::is_same(&known, object))
+            record.bytes == payload
+                || identity::borrowed(kind, record.bytes)
+                    .is_some_and(|known| identity::is_same(&known, object))
         })?;
         Some((Spot { hash, nth }, record))
     }

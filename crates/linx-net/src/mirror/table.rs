@@ -83,20 +83,13 @@ impl Table {
 
     /// Replaces the nth record (from 0) of this hash; false when there is none.
     pub(crate) fn replace(&mut self, hash: u32, nth: usize, stamp: u32, bytes: &[u8]) -> bool {
-        let found = self.of(hash).nth(nth).is_some();
-        if found {
-            self.root.edit(u32::BITS, hash, Edit::Replace(nth, Record::new(stamp, bytes)));
-        }
-        found
+        self.root.edit(u32::BITS, hash, Edit::Replace(nth, Record::new(stamp, bytes)))
     }
 
     /// Removes the nth record (from 0) of this hash; false when there is none.
     pub(crate) fn remove(&mut self, hash: u32, nth: usize) -> bool {
-        let found = self.of(hash).nth(nth).is_some();
-        if found {
-            self.root.edit(u32::BITS, hash, Edit::Remove(nth));
-            self.len -= 1;
-        }
+        let found = self.root.edit(u32::BITS, hash, Edit::Remove(nth));
+        self.len -= usize::from(found);
         found
     }
 
@@ -117,7 +110,7 @@ impl Table {
     }
 }
 
-/// A change of the records of one hash. The numbers are those of the records that are there, and are known to exist.
+/// A change of the records of one hash. The numbers are those of the records that are there.
 #[derive(Clone, Copy)]
 enum Edit<'a> {
     Insert(Place, Record<'a>),
@@ -156,22 +149,26 @@ impl Node {
         }
     }
 
-    fn edit(&mut self, shift: u32, hash: u32, edit: Edit<'_>) {
+    /// False: there is no such record.
+    fn edit(&mut self, shift: u32, hash: u32, edit: Edit<'_>) -> bool {
         match self {
             Self::Page(page) => {
-                page.edit(hash, edit);
-                self.split(shift);
+                let found = page.edit(hash, edit);
+                if !matches!(edit, Edit::Remove(_)) {
+                    self.split(shift);
+                }
+                found
             }
             Self::Branch(children) => {
                 let children = Arc::make_mut(children);
-                if let Some(child) = children.get_mut(way(shift, hash)) {
-                    child.edit(shift.saturating_sub(BITS), hash, edit);
-                }
+                let child = children.get_mut(way(shift, hash));
+                let found = child.is_some_and(|child| child.edit(shift.saturating_sub(BITS), hash, edit));
                 if !matches!(edit, Edit::Insert(..)) {
                     if let Some(page) = gathered(children) {
                         *self = Self::Page(page);
                     }
                 }
+                found
             }
         }
     }
@@ -334,12 +331,16 @@ impl Page {
 
     /// Whether it is to be split.
     fn is_long(&self) -> bool {
+        if self.0.len() <= PAGE_WORDS && self.len() <= PAGE_RECORDS {
+            return false;
+        }
         let (hashes, ..) = self.parts();
         (hashes.len() > PAGE_RECORDS || self.used() > PAGE_WORDS)
             && hashes.iter().any(|hash| Some(hash) != hashes.first())
     }
 
-    fn edit(&mut self, hash: u32, edit: Edit<'_>) {
+    /// False: there is no such record.
+    fn edit(&mut self, hash: u32, edit: Edit<'_>) -> bool {
         let (hashes, ..) = self.parts();
         let first = || find(hashes, hash).unwrap_or(hashes.len());
         let nth = |nth: usize| {
@@ -352,11 +353,15 @@ impl Page {
             Edit::Replace(at, record) => (nth(at), 1, Some(record)),
             Edit::Remove(at) => (nth(at), 1, None),
         };
+        if gone > 0 && index >= hashes.len() {
+            return false;
+        }
         match new {
             Some(record) if hashes.is_empty() => *self = Self::new(std::iter::once((hash, record))),
             None if hashes.len() <= gone => *self = Self::default(),
             _ => self.splice(hash, index, gone, new),
         }
+        true
     }
 
     /// Puts a record in the place of `gone` (none or one), on a page that has others. What is behind it moves: in place if
