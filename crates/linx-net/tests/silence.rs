@@ -314,6 +314,7 @@ scenes! { SILENT by is_silent:
     fn next_hop_made_a_blackhole_changes_routes_without_compat();
     fn ipv6_routes_go_unannounced_when_the_kernel_is_told_so();
     fn source_address_deleted_is_taken_from_ipv6_routes();
+    fn ipv4_address_added_revives_hops();
     fn ipv6_routes_take_the_mtu_of_their_link();
     fn advertised_route_is_told_before_its_hop_limit_is_set();
     fn ipv6_address_gets_another_peer();

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use linx_wire::addr::family;
 use linx_wire::header::{Message, Messages};
 use linx_wire::route::{AddressView, LinkRef, LinkView, NextHopView, ObjectRef, Operation};
 use linx_wire::{Compare, DecodeError, Kind};
@@ -279,6 +280,9 @@ impl Core {
     fn consequences(&mut self, op: Operation, object: &ObjectRef<'_>, now: Instant) {
         let consequence = match (object, op) {
             (ObjectRef::Address(address), Operation::Del) => implied::of_address_gone(address),
+            (ObjectRef::Address(address), Operation::New) if address.family() == family::INET => {
+                implied::of_address_come(address)
+            }
             (ObjectRef::NextHop(next_hop), _) => implied::of_next_hop(next_hop.id(), op == Operation::Del),
             (ObjectRef::Rule(rule), _) => implied::of_rule(rule, op == Operation::Del),
             (ObjectRef::Route(route), Operation::New) if implied::is_advertised(route) => {

@@ -12,6 +12,7 @@
 //! | link address, master | a link whose address or master is not what the mirror had | forwarding entries |
 //! | part of a link | a message of family AF_BRIDGE or AF_INET6 | that link |
 //! | address | DELADDR | routes that prefer it as source; IPv4 routes over its link |
+//! | address added | an IPv4 address | IPv4 routes whose hop over it is dead |
 //! | address prolonged | an IPv6 address that ends at another moment | IPv6 routes over its link |
 //! | advertisement | a route that a router advertised | IPv6 routes over its link |
 //! | next hop | any announcement of a next hop object | next hops, and routes by next hop objects |
@@ -29,8 +30,8 @@ use linx_wire::Kind;
 use linx_wire::addr::{LinkAddr, family};
 use linx_wire::name::Name;
 use linx_wire::route::{
-    AddressView, LinkFlags, LinkRef, LinkView, NeighbourView, NextHopView, ObjectRef, OperState, RouteView,
-    RuleAction, RuleView,
+    AddressView, LinkFlags, LinkRef, LinkView, NeighbourView, NextHopView, ObjectRef, OperState, RouteFlags,
+    RouteView, RuleAction, RuleView,
 };
 
 use super::identity;
@@ -44,6 +45,8 @@ pub(super) enum Reach {
     Link(u32),
     /// Routes that prefer an address as source, and IPv4 routes over its link.
     Address(u32, Option<IpAddr>),
+    /// IPv4 routes with a hop over a link that was dead.
+    Dead(u32),
     /// Groups of next hops, and routes by next hop objects.
     NextHops,
     /// Rules that depend on links or on other rules.
@@ -74,6 +77,11 @@ impl Reach {
             (Self::Address(index, address), ObjectRef::Route(route)) => {
                 let prefers = route.prefsrc().is_some() && route.prefsrc() == *address;
                 prefers || route.family() == family::INET && identity::leads_over(route, *index)
+            }
+            (Self::Dead(index), ObjectRef::Route(route)) => {
+                let is_dead = |flags: u32| flags & RouteFlags::DEAD.bits() != 0;
+                route.oif() == Some(*index) && is_dead(route.flags().bits())
+                    || route.hops().any(|hop| hop.ifindex == *index && is_dead(hop.flags.into()))
             }
             (Self::NextHops, ObjectRef::Route(route)) => route.nhid().is_some(),
             (Self::NextHops, ObjectRef::NextHop(_)) => true,
@@ -309,6 +317,16 @@ pub(super) fn of_address_gone(address: &impl AddressView) -> Consequence {
     };
     let scopes = vec![Scope::all(Kind::Route).family(address.family())];
     Consequence { reach: Reach::Address(address.index(), address.local()), what: what.into(), scopes }
+}
+
+/// What follows from an IPv4 address, where it is the first of its link: hops over it that were dead since it had none are not any more.
+pub(super) fn of_address_come(address: &impl AddressView) -> Consequence {
+    let what = match address.address() {
+        Some(address) => format!("address {address} added"),
+        None => "address added".to_owned(),
+    };
+    let scopes = vec![Scope::all(Kind::Route).family(family::INET)];
+    Consequence { reach: Reach::Dead(address.index()), what: what.into(), scopes }
 }
 
 /// What follows where an IPv6 address ends at another moment: the route of its prefix does, too, and what the same router's

@@ -386,7 +386,7 @@ impl Reading {
         });
     }
 
-    /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway that stands among the hops of a set of
+    /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway, or by a next hop object, that stands among the hops of a set of
     /// the same destination and metric is there, and not shown (KERNEL.md 4.3).
     pub(super) fn hides(&self, hash: u32, object: &ObjectRef<'_>) -> bool {
         let ObjectRef::Route(route) = object else { return false };
@@ -396,7 +396,7 @@ impl Reading {
                 let is_meant = it.cause == Cause::Implied || matches!(it.reach, Reach::Victim(_));
                 is_meant && it.reach.explains(object, hash)
             });
-        let is_plain = route.gateway().is_none() && route.hops().next().is_none();
+        let is_plain = route.nhid().is_some() || route.gateway().is_none() && route.hops().next().is_none();
         if may_have_gone || route.family() != family::INET6 || !is_plain {
             return false;
         }

@@ -21,7 +21,7 @@ use linx_wire::route::{ObjectRef, RouteHeader, RouteRef, RouteView};
 use super::core::Core;
 use super::delta::{Cause, Why};
 use super::identity;
-use super::implied::{Reach, Scope};
+use super::implied::{self, Reach, Scope};
 use super::state::Spot;
 use super::table::Place;
 use crate::key::Key;
@@ -54,6 +54,9 @@ impl Core {
         if self.state.routes.of(hash).next().is_none() {
             // The only one to its destination: nothing is in its place, or beside it.
             return self.add(hash, &object, payload, Place::Last, why);
+        }
+        if self.meets_advertised(route, hash, replaces) {
+            return self.read_again(route, reach, now);
         }
         if let Some((spot, _)) = self.state.find_payload(hash, &object, payload) {
             let is_twin = replaces && self.would_be_twin(route, spot);
@@ -134,6 +137,15 @@ impl Core {
         if is_part {
             self.ambiguous(route, hash, now);
         }
+    }
+
+    /// Whether an announcement is about a set of IPv6 routes, or replaces one, where there is one that a router advertised:
+    /// the kernel joins its own to no set, and those of programs that take advertisements (`proto ra`, too) it does.
+    fn meets_advertised(&self, route: &RouteRef<'_>, hash: u32, replaces: bool) -> bool {
+        let is_of_several = replaces || route.hops().nth(1).is_some();
+        let is_advertised = |route: RouteRef<'_>| implied::is_advertised(&route) && is_ecmp(&route);
+        let is_at = |spot: &Spot| self.route_at(*spot).is_some_and(is_advertised);
+        is_of_several && route.family() == family::INET6 && self.siblings(hash, route).iter().any(is_at)
     }
 
     /// Whether an IPv6 route that replaces one, and is held already, replaces another than itself: the kernel does not

@@ -167,3 +167,29 @@ fn routes_end_with_what_they_are_of() {
     assert_eq!(routes, 0);
     assert_eq!(mirror.stats().audit_repairs, moment.audit_repairs);
 }
+
+/// The kernel joins its own advertised routes to no set, and replaces none of them by one with a gateway.
+#[test]
+fn an_advertised_route_is_of_no_set() {
+    skip_unless!(is_root(), "not root");
+    let mut stage =
+        SilentScene::named("advertised_route_is_told_before_its_hop_limit_is_set").prepare().unwrap();
+    stage.act();
+    let mirror = Mirror::builder(&stage.netns()).audit(None).start().unwrap();
+    for command in [
+        "append default via fd00::5 dev ve0",
+        "append default via fd00::6 dev ve0",
+        "replace default via fd00::7 dev ve0",
+        "append default dev ve0",
+        "replace default dev ve0 mtu 1400",
+        "del default",
+        "append default via fd00::5 dev ve0 proto ra",
+        "replace default via fd00::6 dev ve0 proto ra",
+    ] {
+        stage.namespace.ip(&format!("-6 route {command}"));
+        assert_true(&mirror, &stage.namespace);
+    }
+    mirror.audit();
+    assert_true(&mirror, &stage.namespace);
+    assert_eq!(mirror.stats().audit_repairs, 0, "{:?}", mirror.repairs());
+}

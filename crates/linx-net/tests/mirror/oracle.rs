@@ -55,14 +55,13 @@ pub fn held(state: &State) -> BTreeMap<String, Vec<Object>> {
     all
 }
 
-/// Whether the kernel has these and does not list them: it leaves out an IPv6 route without a gateway that stands among the
+/// Whether the kernel has these and does not list them: it leaves out an IPv6 route without a gateway, or by a next hop object, that stands among the
 /// hops of a set of the same destination and metric (KERNEL.md 4.3).
 fn is_hidden(objects: &[Object], list: &BTreeMap<String, Vec<Object>>) -> bool {
     let [Object::Route(route)] = objects else { return false };
     let place = |it: &linx::Route| (it.table(), it.destination(), it.priority());
     route.family() == 10
-        && route.gateway().is_none()
-        && route.hops().next().is_none()
+        && (route.nhid().is_some() || route.gateway().is_none() && route.hops().next().is_none())
         && list.values().flatten().any(|other| match other {
             Object::Route(set) => set.hops().nth(1).is_some() && place(set) == place(route),
             _ => false,

@@ -11,6 +11,7 @@ const MEMBER: &str = "next hop deleted that is in a group";
 const BLACKHOLE: &str = "next hop replaced by a blackhole while `nexthop_compat_mode=0`";
 const SKIP: &str = "`net.ipv6.route.skip_notify_on_dev_down=1`";
 const RULE: &str = "rule device or goto target appears / vanishes";
+const REVIVED: &str = "first IPv4 address of a device added";
 const MTU: &str = "link MTU smaller than that of an IPv6 route over it";
 const ADVERTISED: &str = "router advertisement";
 const PEER: &str = "IPv6 address gets another peer";
@@ -349,6 +350,21 @@ pub(super) const SCENES: &[SilentScene] = &[
             stage.ip("-6 route add fd56::/64 via fd00:1::2 dev ve1 src fd00:0::7");
         },
         act: |stage| stage.ip("address del fd00:0::7/64 dev ve0"),
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "ipv4_address_added_revives_hops",
+        row: REVIVED,
+        silent: &["~ route/2/254/10.52.0.0/24/"],
+        prepare: |stage| {
+            several(stage);
+            stage.ip("address del 10.0.0.1/24 dev ve0");
+            stage.shows("route show 10.52.0.0/24", "dead");
+        },
+        act: |stage| {
+            stage.ip("address add 10.0.0.1/24 dev ve0");
+            stage.lacks("route show 10.52.0.0/24", "dead");
+        },
         ..SilentScene::ROUTE
     },
     SilentScene {
