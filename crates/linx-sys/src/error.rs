@@ -232,13 +232,17 @@ impl From<Error> for io::Error {
     }
 }
 
-/// `text` with its control and bidirectional characters escaped: it may come from a file name, and errors
-/// end on a terminal.
+/// `text` with what a terminal would obey, reorder or not show escaped: it may come from a file name, and errors end on a
+/// terminal. The same characters as in `linx_wire::name::is_dangerous`, which this crate does not know.
 pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || bidi {
+        let is_unseen = matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}');
+        if c.is_control() || is_unseen {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -273,6 +277,7 @@ mod tests {
     #[test]
     fn control_bytes_do_not_reach_a_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
+        assert_eq!(printable("\u{200b}\u{feff}é"), "\\u{200b}\\u{feff}é");
     }
 
     #[test]

@@ -132,7 +132,9 @@ impl Netns {
     pub fn name(name: &str) -> Result<Self> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
             let detail = "not the name of a namespace (empty, \".\", \"..\", or with a \"/\")";
-            return Err(Error::other(ErrorKind::InvalidName, OPEN, detail).about(format!("{name:?}")));
+            return Err(
+                Error::other(ErrorKind::InvalidName, OPEN, detail).about(printable(&format!("{name:?}")))
+            );
         }
         let path = Path::new(NETNS_DIR).join(name);
         let netns = Self(Arc::new(Source::Name { name: name.into(), path }));
@@ -219,7 +221,8 @@ impl Netns {
                 Ok(fd)
             }
             Source::Name { name, path } => {
-                let shown = format!("{name:?}: {}", printable(&path.to_string_lossy()));
+                let shown =
+                    format!("{}: {}", printable(&format!("{name:?}")), printable(&path.to_string_lossy()));
                 let fd = open_file(path).map_err(|e| missing(e, shown.clone()))?;
                 check_is_netns(fd.as_fd()).map_err(|e| e.about(shown))?;
                 Ok(fd)

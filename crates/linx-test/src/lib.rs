@@ -26,7 +26,7 @@ pub use churn::{Churn, Dice};
 pub use foul::{
     advertise, break_socket, interrupt_threads, let_signals_interrupt, limit_descriptors, send_to_portid,
 };
-pub use names::hostile_names;
+pub use names::{hostile_names, hostile_texts};
 pub use namespace::{Namespace, run};
 pub use nft::{NFT_SCENES, Nft, NftScene, nft_entities, nft_made};
 pub use probe::{Probe, is_root};

@@ -12,6 +12,9 @@ pub fn hostile_names() -> Vec<Vec<u8>> {
         b"\x1bc",
         b"\x1bP1$r\x1b\\",
         b"\x9b31m",
+        b"\xc2\x9b31m",
+        b"\xc2\x85nel",
+        b"\x1f",
         b"\x07bell",
         b"\x08back",
         b"a\x7fdel",
@@ -61,6 +64,15 @@ pub fn hostile_names() -> Vec<Vec<u8>> {
         names.push(text.as_bytes().to_vec());
     }
     names
+}
+
+/// These, and what only places take that allow every byte but NUL (aliases, names of nf_tables, comments, and but for `/`
+/// files): white space, line ends, long ones. At most 200 bytes each.
+#[must_use]
+pub fn hostile_texts() -> Vec<Vec<u8>> {
+    let more = ["a b", " lead", "new\nline", "cr\rline\r", "\ttab", "a\u{a0}b", "x.y:z", "dev eth0 up"];
+    let long = [b"\x1b[2J".repeat(30), "\u{202e}".repeat(50).into_bytes(), b"\xff".repeat(120)];
+    hostile_names().into_iter().chain(more.map(|text| text.as_bytes().to_vec())).chain(long).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use linx_wire::name::Name;
+
 /// `CAP_SYS_ADMIN`, which entering a namespace needs (`linux/capability.h`).
 const SYS_ADMIN_BIT: u64 = 1 << 21;
 /// `PF_KTHREAD` of `include/linux/sched.h`.
@@ -141,16 +143,21 @@ pub(crate) struct Cgroup {
     pub(crate) container: Option<Container>,
 }
 
-/// Reads `/proc/PID/cgroup`: the unified hierarchy first, then systemd's own, then the others.
+/// Reads `/proc/PID/cgroup`: the unified hierarchy first, then systemd's own, then the others. Whoever makes a group may
+/// call it anything without a line end: what is not UTF-8 is escaped.
 pub(crate) fn cgroup(text: &[u8]) -> Cgroup {
-    let text = String::from_utf8_lossy(text);
+    let readable = |line: &[u8]| {
+        let text = std::str::from_utf8(line).map(str::to_owned);
+        text.unwrap_or_else(|_| Name::new(line).to_string())
+    };
+    let lines: Vec<String> = text.split(|byte| *byte == b'\n').map(readable).collect();
     let rank = |controllers: &str| match controllers {
         "" => 0,
         "name=systemd" => 1,
         _ => 2,
     };
-    let mut paths: Vec<(u8, &str)> = text
-        .lines()
+    let mut paths: Vec<(u8, &str)> = lines
+        .iter()
         .filter_map(|line| {
             let mut parts = line.splitn(3, ':');
             let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -282,6 +289,15 @@ mod tests {
         for cut in 0..text.len() {
             let _ = super::stat(&text[..cut], 100);
         }
+    }
+
+    #[test]
+    fn a_group_may_be_called_anything() {
+        let unit = |path: &[u8]| cgroup(&[b"0::/", path, b"\n"].concat()).unit.unwrap();
+        assert_eq!(&*unit(b"a\r.service"), "a\r.service");
+        assert_eq!(&*unit(b"a\xff\\.service"), "a\\xff\\\\.service");
+        let group = cgroup(b"0::/lxc.payload.\x9b\r\n");
+        assert_eq!(&*group.container.unwrap().id, "\\x9b\\r");
     }
 
     #[test]

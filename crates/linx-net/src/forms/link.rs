@@ -4,7 +4,7 @@ use linx_wire::addr::LinkAddr;
 use linx_wire::route::link::Stats64;
 
 use super::field::{Field, Type, boolean, int, text, texts};
-use super::value::{Value, unknown_link};
+use super::value::{Value, link_value};
 use super::{Form, Forms, Given, Pairs, attributes};
 use crate::names::NameFile;
 use crate::words;
@@ -110,8 +110,7 @@ fn below(given: &Given<'_>) -> Pairs {
     }
     let mut pairs = vec![("link_index", Value::Unsigned(index.into()))];
     if given.sibling(NETNSID).is_none() {
-        let name = given.cx.links.get(index).map(|link| link.readable().to_owned());
-        pairs.insert(0, ("link", Value::Text(name.unwrap_or_else(|| unknown_link(index)).into())));
+        pairs.insert(0, ("link", link_value(given.cx, index)));
     }
     pairs
 }

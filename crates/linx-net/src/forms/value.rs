@@ -12,6 +12,8 @@ pub(crate) enum Value {
     Unsigned(u64),
     Float(f64),
     Text(Cow<'static, str>),
+    /// What the kernel calls something, as it is.
+    Name(Box<[u8]>),
     List(Vec<Value>),
     Object(Vec<(&'static str, Value)>),
 }
@@ -27,10 +29,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// The name of a link as a value, escaped where it is not UTF-8.
+/// The name of a link as a value.
 pub(crate) fn link_value(cx: &Context<'_>, index: u32) -> Value {
-    let name = cx.links.get(index).map(|link| link.readable().to_owned());
-    Value::Text(name.unwrap_or_else(|| unknown_link(index)).into())
+    match cx.links.get(index) {
+        Some(link) => Value::Name(link.name().as_bytes().into()),
+        None => Value::Text(unknown_link(index).into()),
+    }
 }
 
 /// A number of hundredths or thousandths: whole where it is, as ip prints it.

@@ -169,6 +169,7 @@ impl Serialize for Value {
             Self::Unsigned(value) => serializer.serialize_u64(*value),
             Self::Float(value) => serializer.serialize_f64(*value),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Name(name) => serializer.serialize_str(&readable(Name::new(name))),
             Self::List(list) => serializer.collect_seq(list),
             Self::Object(fields) => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;

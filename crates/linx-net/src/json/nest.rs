@@ -7,6 +7,7 @@ use linx_wire::policy::{Class, Entry, Policy, Shape, Surroundings};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::fields::{Hex, Ip, Unknown, readable};
+use crate::forms::value::Value;
 use crate::forms::{self, Form, Forms, Given, attributes, signed, unsigned};
 use crate::names::Context;
 
@@ -92,10 +93,15 @@ impl<'a> Nest<'a> {
             Some(Form::Key(key)) => key,
             Some(Form::Only(key)) => return self.only(map, key, entry, payload),
             Some(form) => {
-                return form
-                    .fields(&given)
-                    .iter()
-                    .try_for_each(|(key, value)| map.serialize_entry(key, value));
+                return form.fields(&given).iter().try_for_each(|(key, value)| {
+                    map.serialize_entry(key, value)?;
+                    match value {
+                        Value::Name(name) if !is_text(name) => {
+                            map.serialize_entry(&format!("{key}_hex"), &Hex(name))
+                        }
+                        _ => Ok(()),
+                    }
+                });
             }
             None => forms::key(entry),
         };

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use linx_sys::{Error, NETNS_DIR, Netns};
+use linx_wire::name::Name;
 
 use super::discover;
 
@@ -68,7 +69,7 @@ fn digits(bytes: &[u8]) -> Option<u32> {
 
 fn not_a_pid(text: &[u8]) -> Error {
     let invalid = std::io::Error::from_raw_os_error(EINVAL);
-    Error::io("find a process", &invalid).about(format!("{:?}", String::from_utf8_lossy(text)))
+    Error::io("find a process", &invalid).about(format!("\"{}\"", Name::new(text)))
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ pub(super) fn flat_by(value: &Value, shown: &dyn Fn(&str) -> String) -> String {
         Value::Unsigned(value) => value.to_string(),
         Value::Float(value) => format!("{value:.2}"),
         Value::Text(text) => shown(text),
+        Value::Name(name) => Name::new(name).to_string(),
         Value::List(list) => list.iter().map(|value| flat_by(value, shown)).collect::<Vec<_>>().join(","),
         Value::Object(fields) => {
             let one = |(key, value): &(&str, Value)| format!("{key} {}", flat_by(value, shown));

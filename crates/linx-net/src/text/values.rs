@@ -227,6 +227,7 @@ fn nest_fields(out: &mut Fields, nest: &Nest<'_>, prefix: &str, outer: Class) {
 fn escaped(value: Value) -> Value {
     match value {
         Value::Text(text) => Value::Text(nest::escaped(&text).into()),
+        Value::Name(name) => Value::Text(Name::new(&name).to_string().into()),
         Value::List(list) => Value::List(list.into_iter().map(escaped).collect()),
         Value::Object(fields) => {
             Value::Object(fields.into_iter().map(|(key, value)| (key, escaped(value))).collect())

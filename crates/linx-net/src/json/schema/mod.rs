@@ -178,7 +178,8 @@ fn attribute(policy: &Policy, entry: &Entry) -> Vec<(String, Node)> {
         Some(Form::Some(key)) => return one(key, of_type("integer")),
         Some(Form::Timer(key)) => return one(key, of_type("number")),
         Some(Form::Link(key, index)) => {
-            return [one(key, of_type("string")), one(index, of_type("integer"))].concat();
+            let bytes = (format!("{key}_hex"), hex());
+            return [one(key, of_type("string")), vec![bytes], one(index, of_type("integer"))].concat();
         }
         Some(Form::Only(key)) => return one(key, only(entry)),
         Some(Form::Own(_, fields)) => return properties(fields),
