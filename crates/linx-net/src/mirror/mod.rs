@@ -21,6 +21,10 @@
 //!   changes in silence (audited ones, such as the queueing discipline of a link) are so after the next audit.
 //! - A snapshot and the deltas after it are the state at every revision. There is no delta without a change.
 //! - No delta shows a route on a link that is not there.
+//! - A change keeps the [key](Delta::key). What has another key then (an IPv6 route by another gateway, a forwarding entry of
+//!   another port) is told as `Removed`, then as `Added`.
+//! - What the kernel has twice to the letter (rules, IPv6 routes over one link) is held once, until the last of them is gone;
+//!   an IPv6 route that it leaves out of its lists, as it stands among the hops of a set, is held as it was announced.
 //! - A slow watch costs nothing but a bounded log, is told [`Notice::Lagged`], and goes on from the state of now.
 //! - While a storm lasts that makes the kernel drop announcements all the time, a change that was dropped is in the state
 //!   after the reading under way, a pause of at most two seconds and another reading: a list may have passed it already.
