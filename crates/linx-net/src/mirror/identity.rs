@@ -270,23 +270,23 @@ fn has_same_hops(a: &RouteRef<'_>, b: &RouteRef<'_>) -> bool {
     if (a.oif(), a.gateway()) != (b.oif(), b.gateway()) {
         return false;
     }
+    // IPv6 has one set at a time, whose order depends on who tells it; IPv4's stand as they were asked for.
+    let is_ordered = a.family() != family::INET6;
     let hops = |x: &RouteRef<'_>| {
         let mut hops: Vec<_> =
             x.hops().map(|hop| (hop.ifindex, hop.gateway(), hop.hops, hop.flow())).collect();
-        hops.sort_unstable();
+        if !is_ordered {
+            hops.sort_unstable();
+        }
         hops
     };
-    // Of IPv6's there is one set at a time.
-    let is_encap_the_same = || a.family() == family::INET6 || encaps(a) == encaps(b);
-    hops(a) == hops(b) && is_encap_the_same()
+    hops(a) == hops(b) && (!is_ordered || encaps(a) == encaps(b))
 }
 
 /// What the hops of a route want to be encapsulated in.
 fn encaps(route: &RouteRef<'_>) -> Vec<(u16, Vec<u8>)> {
     let encap = |hop: Hop<'_>| hop.encap().map(|encap| (encap.encap_type, encap.attributes.to_vec()));
-    let mut encaps: Vec<_> = route.hops().map(|hop| encap(hop).unwrap_or_default()).collect();
-    encaps.sort_unstable();
-    encaps
+    route.hops().map(|hop| encap(hop).unwrap_or_default()).collect()
 }
 
 /// A link over which a route leads, and of which it says that it has no carrier or is down.

@@ -399,3 +399,14 @@ fn a_route_of_a_link_that_is_gone_is_not_taken_for_one_of_the_next_with_its_inde
         ],
     );
 }
+
+#[test]
+fn ipv4_routes_whose_hops_stand_in_another_order_are_two() {
+    let hops = |first: u8, second: u8| Hops(vec![(0, first), (0, second)]);
+    holds(
+        PLENTY,
+        false,
+        vec![link(0), LinkUp(0), v4(Add, 0, hops(2, 1))],
+        vec![Do(v4(Append, 0, hops(1, 2)))],
+    );
+}
