@@ -407,3 +407,26 @@ fn a_set_tells_how_many_elements_it_has() {
         assert!(set.attributes().count().is_none_or(|count| count as usize == here), "{}", set.name());
     }
 }
+
+#[test]
+fn of_two_chains_of_one_name_the_last_is_held_and_stays() {
+    skip_unless!(is_root(), "not root");
+    let mut bed = Bed::new(
+        "namesakes",
+        "add table inet t\nadd chain inet t c0\nadd chain inet t c2\nadd rule inet t c2 counter",
+    );
+    let hook = "{ type filter hook input priority 0; policy accept; }";
+    assert!(
+        bed.nft(&format!("delete chain inet t c0\nrename chain inet t c2 c0\nadd chain inet t c0 {hook}"))
+    );
+    let chains = bed.pull().chains().filter(|chain| chain.name().as_bytes() == b"c0").count();
+    assert_eq!(chains, 2, "the kernel makes two");
+    bed.read();
+    bed.check_history();
+    let rules = bed.pull();
+    // The rule of the first is now taken for one of the last: once.
+    let _ = bed.book.replace(&rules, Cause::Audit, Instant::now());
+    let again = bed.book.replace(&rules, Cause::Audit, Instant::now());
+    assert!(again.is_none(), "{:?}", again.unwrap().changes);
+    assert_eq!(bed.book.state().chains().count(), 1);
+}

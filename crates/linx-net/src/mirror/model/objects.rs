@@ -211,6 +211,11 @@ impl Kernel {
             (it.link, it.dst, it.proxy, entry(it))
                 == (neighbour.link, neighbour.dst, neighbour.proxy, entry(&neighbour))
         };
+        // A bridge has one entry of an address: it moves from port to port.
+        self.neighbours.retain(|it| {
+            let is_entry = it.dst.is_none() && neighbour.dst.is_none();
+            !is_entry || it.lladdr != neighbour.lladdr || it.link == neighbour.link
+        });
         let known = self.neighbours.iter().position(is_same);
         if known.is_some_and(|at| self.neighbours[at] == neighbour) {
             return;

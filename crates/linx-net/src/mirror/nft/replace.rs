@@ -57,7 +57,24 @@ impl<'r> Fresh<'r> {
                 _ => {}
             }
         }
+        fresh.0.values_mut().for_each(FreshTable::name_once);
         fresh
+    }
+}
+
+impl FreshTable<'_> {
+    /// A commit that renames a chain and adds another by that name makes two of one name (KERNEL.md 1.12); what is in them is
+    /// told by name, so the last is all that can be held.
+    fn name_once(&mut self) {
+        let last: HashMap<&[u8], u64> =
+            self.chains.iter().map(|chain| (chain.name().as_bytes(), handle_of(chain))).collect();
+        if last.len() < self.chains.len() {
+            let kept: HashSet<u64> = last.into_values().collect();
+            self.chains.retain(|chain| kept.contains(&handle_of(chain)));
+            // They were read by name, once for each.
+            let mut seen = HashSet::new();
+            self.rules.values_mut().for_each(|rules| rules.retain(|rule| seen.insert(rule.handle())));
+        }
     }
 }
 
