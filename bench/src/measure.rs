@@ -73,6 +73,14 @@ pub fn wait(child: Child) -> Outcome<Usage> {
     Ok(Usage { cpu: time(usage.ru_utime) + time(usage.ru_stime), rss_mb: usage.ru_maxrss as f64 / 1024.0 })
 }
 
+/// Pages that a process touched for the first time: each is a trip into the kernel, which clears it.
+pub fn faults_of(pid: u32) -> Outcome<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| error.to_string())?;
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let field = after.split_whitespace().nth(7).and_then(|faults| faults.parse().ok());
+    field.ok_or_else(|| format!("process {pid} has no page faults"))
+}
+
 /// Most memory that a process ever had, MB.
 pub fn peak_of(pid: u32) -> Outcome<f64> {
     status(&pid.to_string(), "VmHWM:")
@@ -98,14 +106,24 @@ fn status(pid: &str, name: &str) -> Outcome<f64> {
     kib.map(|kib| kib / 1024.0).ok_or_else(|| format!("process {pid} has no {name}"))
 }
 
-/// Waits until a process uses no CPU; returns its CPU time.
+/// Whether a thread of a process wants a core: on a busy machine it may have none for long.
+fn is_runnable(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.into_iter().any(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|after| after.trim_start().starts_with('R'))
+    })
+}
+
+/// Waits until a process neither uses a core nor wants one; returns its CPU time.
 pub fn settled(pid: u32) -> Outcome<Duration> {
     let end = Instant::now() + Duration::from_secs(60);
     let (mut last, mut calm) = (cpu_of(pid)?, 0);
     while calm < 3 && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(40));
         let cpu = cpu_of(pid)?;
-        calm = if cpu - last < Duration::from_micros(200) { calm + 1 } else { 0 };
+        let is_calm = cpu - last < Duration::from_micros(200) && !is_runnable(pid);
+        calm = if is_calm { calm + 1 } else { 0 };
         last = cpu;
     }
     Ok(last)

@@ -203,6 +203,7 @@ fn destination(payload: &[u8]) -> Option<u32> {
 pub struct Measured {
     child: Child,
     before: Duration,
+    faults: u64,
     heard: Heard,
     /// It is never calm.
     busy: bool,
@@ -227,6 +228,8 @@ pub struct Verdict {
     pub peak_mb: f64,
     /// How often it was told that it lost events.
     pub overflows: u64,
+    /// Pages that it touched for the first time since it heard.
+    pub faults: u64,
 }
 
 impl Measured {
@@ -243,7 +246,8 @@ impl Measured {
         }
         let busy = matches!(name, RAW_BUSY | BUSY);
         let before = settled(child.id(), busy)?;
-        Ok(Self { child, before, heard: Heard::Counts(lines), busy })
+        let faults = measure::faults_of(child.id())?;
+        Ok(Self { child, before, faults, heard: Heard::Counts(lines), busy })
     }
 
     /// Starts a command that writes `mark` once an event. `poke` makes some, so that it shows when it hears.
@@ -258,7 +262,7 @@ impl Measured {
         command.stdout(file);
         let child = namespace.spawn(command, Some(CORE))?;
         let heard = Heard::Lines(path, mark, 0);
-        let monitor = Self { child, before: Duration::ZERO, heard, busy: false };
+        let monitor = Self { child, before: Duration::ZERO, faults: 0, heard, busy: false };
         monitor.heard(poke)
     }
 
@@ -274,6 +278,7 @@ impl Measured {
             std::thread::sleep(Duration::from_millis(50));
         }
         self.before = measure::settled(self.child.id())?;
+        self.faults = measure::faults_of(self.child.id())?;
         *before = marks(path, mark)?;
         Ok(self)
     }
@@ -293,6 +298,7 @@ impl Measured {
         self.signal(Signal::CONT)?;
         let cpu = settled(self.child.id(), self.busy)? - self.before;
         let peak_mb = measure::peak_of(self.child.id())?;
+        let faults = measure::faults_of(self.child.id())?.saturating_sub(self.faults);
         let verdict = match &mut self.heard {
             Heard::Counts(output) => {
                 drop(self.child.stdin.take());
@@ -301,7 +307,7 @@ impl Measured {
                 let mut words = said.split_whitespace().map(|word| word.parse().unwrap_or(0));
                 let events = words.next().ok_or("it said nothing")?;
                 let overflows = words.next().unwrap_or(0);
-                Verdict { cpu, events, times: words.collect(), peak_mb, overflows }
+                Verdict { cpu, events, times: words.collect(), peak_mb, overflows, faults }
             }
             Heard::Lines(path, mark, before) => {
                 let pid = rustix::process::Pid::from_child(&self.child);
@@ -314,6 +320,7 @@ impl Measured {
                     times: Vec::new(),
                     peak_mb,
                     overflows: 0,
+                    faults,
                 }
             }
         };

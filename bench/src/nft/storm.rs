@@ -177,5 +177,6 @@ fn turn(
     Ok(Sample::new(verdict.cpu.as_secs_f64() * 1e6 / verdict.events as f64)
         .with(LOST, lost.max(0.0))
         .with(RATE, reached / 1e3)
-        .with("most memory, MB", verdict.peak_mb))
+        .with("most memory, MB", verdict.peak_mb)
+        .with("page faults", verdict.faults as f64))
 }
