@@ -164,7 +164,7 @@ mod tests {
         };
         let text = compare(&run(1.0), &run(3.0));
         assert!(text.contains("costs: 1 of 2 agree, 50 %"), "{text}");
-        assert!(text.contains("t: linx: 1.00 (1.00–1.00) and 3.00 (3.00–3.00)"), "{text}");
+        assert!(text.contains("t: linx: 1 (1–1) and 3 (3–3)"), "{text}");
         assert!(text.contains("verdicts on goals: 0 of 1 agree"), "{text}");
         assert!(compare(&run(1.0), &run(1.05)).contains("ratios: 1 of 1 agree, 100 %"));
     }

@@ -195,10 +195,10 @@ fn exact(value: f64) -> String {
     if value.abs() >= 100.0 || value == 0.0 { short(value) } else { format!("{value:.2}") }
 }
 
-/// Three digits.
+/// Three digits, or a whole number.
 pub fn short(value: f64) -> String {
-    if value == 0.0 {
-        "0".to_owned()
+    if value.fract() == 0.0 && value.abs() < 1e6 {
+        format!("{value:.0}")
     } else if value.abs() >= 100.0 {
         format!("{value:.0}")
     } else if value.abs() >= 10.0 {
