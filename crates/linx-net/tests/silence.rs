@@ -331,6 +331,10 @@ scenes! { SILENT by is_silent:
     fn sysctl_ipv6_mtu();
     fn sysctl_ipv6_forwarding();
     fn sysctl_disable_ipv6();
+    fn sysctl_disable_ipv6_taken_back();
+    fn link_mtu_too_small_for_ipv6();
+    fn link_mtu_large_enough_for_ipv6_again();
+    fn link_group_written_in_sysfs();
     fn link_gso_max_size();
     fn link_gro_max_size();
     fn link_mtu_is_that_of_ipv6_after_it_was_told();

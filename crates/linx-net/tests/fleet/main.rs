@@ -11,6 +11,7 @@
 )]
 
 mod come_and_go;
+mod containers;
 mod failures;
 mod idle;
 mod moves;

@@ -4,6 +4,8 @@ use super::{SilentScene, Stage};
 
 const SYSCTL: &str = "sysctl `conf.*.arp_filter`, `accept_local`, v6 `accept_ra`, `mtu`";
 const LINK: &str = "link";
+const SMALL: &str = "link MTU below 1280, and back";
+const SYSFS: &str = "`/sys/class/net/X/netdev_group` written";
 const DOWN: &str = "link that is down";
 const PORT: &str = "bridge port";
 const TUN: &str = "tun made to last (`ip tuntap add`)";
@@ -199,6 +201,61 @@ pub(super) const SCENES: &[SilentScene] = &[
         act: |stage| {
             stage.ip("link set ve0 up");
             stage.shows("-6 -o address show dev ve0 scope link", "tentative");
+        },
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "link_mtu_too_small_for_ipv6",
+        row: SMALL,
+        silent: &[
+            "~ link/10 af_spec.inet6.conf",
+            "~ link/10 af_spec.inet6.addr_gen_mode",
+            "~ link/10 af_spec.inet6.token",
+        ],
+        act: |stage| {
+            stage.ip("link set ve0 mtu 1200");
+            stage.lacks("-6 -o address show dev ve0", "fe80::");
+        },
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "link_mtu_large_enough_for_ipv6_again",
+        row: SMALL,
+        silent: &[
+            "~ link/10 af_spec.inet6.conf",
+            "~ link/10 af_spec.inet6.addr_gen_mode",
+            "~ link/10 af_spec.inet6.token",
+        ],
+        prepare: |stage| {
+            stage.ip("link set ve0 mtu 1200");
+            stage.lacks("-6 -o address show dev ve0", "fe80::");
+        },
+        act: |stage| {
+            stage.ip("link set ve0 mtu 1500");
+            stage.shows("-6 -o address show dev ve0 scope link", "fe80::");
+        },
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "sysctl_disable_ipv6_taken_back",
+        row: SYSCTL,
+        silent: &["~ link/10 af_spec.inet6.conf"],
+        prepare: |stage| {
+            stage.sysctl_of_ve0("ipv6", "disable_ipv6", "1");
+            stage.lacks("-6 -o address show dev ve0", "fe80::");
+        },
+        act: |stage| {
+            stage.sysctl_of_ve0("ipv6", "disable_ipv6", "0");
+            stage.shows("-6 -o address show dev ve0 scope link", "fe80::");
+        },
+        ..SilentScene::ROUTE
+    },
+    SilentScene {
+        name: "link_group_written_in_sysfs",
+        row: SYSFS,
+        silent: &["~ link/10 group"],
+        act: |stage| {
+            stage.namespace.exec("sh", &["-c", "echo 7 > /sys/class/net/ve0/netdev_group"]);
         },
         ..SilentScene::ROUTE
     },
