@@ -254,7 +254,9 @@ impl Builder {
     /// Begins, on a thread of its own (`linx-mirror`). The state is read when it returns.
     ///
     /// # Errors
-    /// `NamespaceGone`; `Permission` (entering another namespace needs CAP_SYS_ADMIN); `Io` on EMFILE.
+    /// `NamespaceGone`; `Permission` (entering another namespace needs CAP_SYS_ADMIN); `Io` on EMFILE; `Unsupported` of
+    /// neighbours (but forwarding entries) and next hops by the master of their link, which no announcement names: choose
+    /// by [`index`](NeighbourFilter::index) those of each of its ports.
     pub fn start(self) -> Result<Mirror> {
         let mut driver = self.driver()?;
         let mirror = driver.mirror();
@@ -284,6 +286,16 @@ impl Builder {
     }
 
     fn seated(mut self, seat: Option<drive::Seat>) -> Result<Driver> {
+        use crate::ErrorKind::Unsupported;
+        // The kernel can list them; what comes later could not be told from others.
+        let is_by_master =
+            |it: NeighbourFilter| it.master.is_some() && it.family != linx_wire::addr::family::BRIDGE;
+        if self.options.neighbours.is_some_and(is_by_master) {
+            return Err(Error::new(Unsupported, "follow neighbours by the master of their link"));
+        }
+        if self.options.nexthops.is_some_and(|it| it.master.is_some()) {
+            return Err(Error::new(Unsupported, "follow next hops by the master of their link"));
+        }
         if !self.options.has_rtnetlink() && !self.options.has_nft() {
             self = self.links().addresses().routes().neighbours().rules().nexthops();
         }

@@ -88,7 +88,7 @@ fn a_container_is_called_by_the_id_in_its_control_group() {
         let called = format!("{runtime}:9f3c1a7be210");
         let (cookie, unit, container) = next(&mut watch, &called, |told| {
             let it = &told.namespace;
-            let is_it = &*it.name == called && it.pids.contains(&pid);
+            let is_it = *it.name == *called && it.pids.contains(&pid);
             let is_read = it.cookie.is_some_and(|cookie| fleet.mirror(cookie).is_some());
             (is_it && is_read).then(|| (it.cookie.unwrap(), it.unit.clone(), it.container.clone()))
         });

@@ -228,3 +228,19 @@ fn two_ipv6_routes_over_one_link_differ_in_who_made_them() {
     namespace.batch("route del fdaa::/48 dev v2 metric 100\n");
     crate::oracle::assert_true(&mirror, &namespace);
 }
+
+/// The kernel lists them, but what it announces later does not say: such a mirror would hold others, too.
+#[test]
+fn what_no_announcement_tells_is_no_filter() {
+    use linx::{ErrorKind, NeighbourFilter, Netns, NextHopFilter};
+    let own = || Mirror::builder(&Netns::host().unwrap());
+    let ports = NeighbourFilter { master: Some(1), ..NeighbourFilter::default() };
+    let error = own().neighbours_by(ports).start().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.to_string().starts_with("follow neighbours by the master of their link: "), "{error}");
+    let hops = NextHopFilter { master: Some(1), ..NextHopFilter::default() };
+    assert_eq!(own().nexthops_by(hops).driver().unwrap_err().kind, ErrorKind::Unsupported);
+    // Forwarding entries say whose they are.
+    let entries = NeighbourFilter { master: Some(1), ..NeighbourFilter::fdb() };
+    assert!(own().neighbours_by(entries).audit(None).start().is_ok());
+}
