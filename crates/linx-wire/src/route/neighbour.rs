@@ -64,7 +64,7 @@ attributes! {
         master = 9 MASTER: u32, Tracked;
         link_netnsid = 10 LINK_NETNSID: i32, Tracked;
         src_vni = 11 SRC_VNI: u32, Tracked;
-        protocol = 12 PROTOCOL: u8, Tracked;
+        protocol = 12 PROTOCOL: u8, Audited;
         nhid = 13 NH_ID: u32, Tracked;
         fdb_ext_attrs = 14 FDB_EXT_ATTRS: nested(FDB_EXT, FdbExt), Tracked;
         flags_ext = 15 FLAGS_EXT: u32, Tracked;
