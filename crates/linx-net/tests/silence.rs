@@ -475,6 +475,44 @@ fn every_scene_has_its_test() {
     assert_eq!(tested.difference(&scenes).next(), None);
 }
 
+/// KERNEL.md 6.3: who has a socket inside keeps it from ending, and nobody is told that it lost its name; once the socket is
+/// closed, who is outside is told of the other ends of its links, and that is all.
+#[test]
+fn a_namespace_is_destroyed_without_a_word_inside() {
+    skip_unless!(is_root(), "not root");
+    let mut stage = Stage::empty();
+    let monitor =
+        |netns: &linx::Netns| route::Monitor::builder().netns(netns).follow(false).subscribe().unwrap();
+    let (mut inside, mut outside) = (monitor(&stage.netns()), monitor(&stage.peer.netns()));
+    let heard = |monitor: &mut route::Monitor| {
+        let mut all = Vec::new();
+        std::thread::sleep(QUIET);
+        let told = monitor.until_now(PATIENCE, |notice| match notice {
+            route::Notice::Event(event) => all.push((event.op, event.object)),
+            other => panic!("{other:?}"),
+        });
+        told.unwrap();
+        // What the kernel does by itself wherever there are links.
+        all.retain(|(_, object)| !is_usual(&format!("+ {}", Key::from(object))));
+        all
+    };
+    heard(&mut inside);
+    heard(&mut outside);
+    stage.namespace.delete();
+    assert_eq!((heard(&mut inside), heard(&mut outside)), (vec![], vec![]), "it is still there");
+    drop(inside);
+    let mut gone = BTreeSet::new();
+    linx_test::until("the other ends to go", || {
+        for (op, object) in heard(&mut outside) {
+            if let (Operation::Del, Object::Link(link)) = (op, object) {
+                gone.insert(link.name().to_string());
+            }
+        }
+        gone.len() == 2
+    });
+    assert_eq!(gone, ["vp0", "vp1"].map(str::to_owned).into());
+}
+
 /// The first column of the table that follows a heading in KERNEL.md.
 fn rows(heading: &str) -> BTreeSet<String> {
     let text = include_str!("../../../docs/KERNEL.md").split(heading).nth(1).unwrap();

@@ -53,6 +53,12 @@ impl Stage {
         stage
     }
 
+    /// One where nothing happens by itself: the namespaces and their links.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(|_| {})
+    }
+
     /// The namespace in which something happens.
     #[must_use]
     pub fn netns(&self) -> Netns {
