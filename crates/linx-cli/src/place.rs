@@ -13,13 +13,44 @@ use crate::args::Global;
 use crate::error::{Failure, Outcome, note};
 use crate::filter::{LinkWord, Links};
 
+/// What leads to a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Own,
+    Pod,
+    Container,
+    Named,
+    /// Processes alone.
+    Unnamed,
+}
+
+impl Group {
+    /// Those that are counted for people, each with its word: of one, of several.
+    pub(crate) const COUNTED: [(Self, &str, &str); 4] = [
+        (Self::Pod, "pod", "pods"),
+        (Self::Container, "container", "containers"),
+        (Self::Named, "named", "named"),
+        (Self::Unnamed, "unnamed", "unnamed"),
+    ];
+
+    fn of(namespace: &Namespace) -> Self {
+        match &namespace.container {
+            _ if namespace.is_own => Self::Own,
+            Some(container) if container.pod.is_some() => Self::Pod,
+            Some(_) => Self::Container,
+            None if namespace.names.is_empty() => Self::Unnamed,
+            None => Self::Named,
+        }
+    }
+}
+
 /// A namespace, with what lines say of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) netns: Netns,
     pub(crate) cookie: u64,
-    /// The caller lives in it.
-    pub(crate) is_own: bool,
+    /// What leads to it; the caller may live in it.
+    pub(crate) group: Group,
     /// As lines name it, safe for a terminal.
     pub(crate) name: String,
     /// What else is known of it, for people.
@@ -36,7 +67,7 @@ impl Place {
         let netns = Netns::host()?;
         let name = if netns.is_of_pid_1() == Some(false) { "self" } else { "host" };
         let cookie = netns.cookie()?;
-        Ok(Self { is_own: true, ..Self::new(netns, cookie, name, None, "this process") })
+        Ok(Self { group: Group::Own, ..Self::new(netns, cookie, name, None, "this process") })
     }
 
     /// One that was found on the machine; `None` where it cannot be entered.
@@ -48,13 +79,18 @@ impl Place {
             Err(error) if error.is_gone() || error.kind() == ErrorKind::NotANamespace => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        Ok(Some(Self::of(namespace, cookie, netns)))
+    }
+
+    /// One that was found, by a handle to it.
+    pub(crate) fn of(namespace: &Namespace, cookie: u64, netns: Netns) -> Self {
         let path = namespace.path.as_deref();
         let mut place = Self::new(netns, cookie, &namespace.name, path, &namespace.what().to_string());
-        place.is_own = namespace.is_own;
+        place.group = Group::of(namespace);
         if let Some(container) = &namespace.container {
             place.full_tag = NetnsTag::new(&place.name, cookie, path, Some(container));
         }
-        Ok(Some(place))
+        place
     }
 
     /// One that the user named.
@@ -85,7 +121,7 @@ impl Place {
         Self {
             netns,
             cookie,
-            is_own: false,
+            group: Group::Named,
             name: name.to_owned(),
             described,
             tag: NetnsTag::new(name, cookie, None, None),

@@ -418,6 +418,35 @@ fn a_namespace_that_cannot_be_opened_does_not_end_the_others() {
     assert!(ended.stderr.iter().any(|line| line.contains("Too many open files")), "{:?}", ended.stderr);
 }
 
+/// The same of a watch, which tries again: it follows the namespace once there are descriptors.
+#[test]
+fn a_namespace_that_cannot_be_opened_is_watched_once_it_can() {
+    skip_unless!(is_root(), "not root");
+    skip_unless!(Command::new("prlimit").arg("-V").output().is_ok(), "no prlimit");
+    let first = namespace("cli-watched");
+    let mut running = Running::start(linx(["--all-netns", "-j", "watch", "--no-state", "link"]));
+    running.find_json(|line| line["op"] == "synced" && line["netns"]["name"] == first.name());
+    let limit = |running: &Running, files: usize| {
+        let (pid, limit) = (running.pid().to_string(), format!("--nofile={files}:4096"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    };
+    // Fewer than it has: there is none for anything.
+    limit(&running, 16);
+    let later = namespace("cli-too-late");
+    running.find_note(|line| line.contains("Too many open files"));
+    first.ip("link set ve0 mtu 1400");
+    running.find_json(|line| line["netns"]["name"] == first.name() && line["link"]["mtu"] == 1400);
+    let known = |running: &Running| running.seen.iter().any(|line| line.contains(later.name()));
+    assert!(!known(&running));
+    limit(&running, 4096);
+    running.find_json(|line| line["op"] == "synced" && line["netns"]["name"] == later.name());
+    later.ip("link set ve0 mtu 1300");
+    running.find_json(|line| line["netns"]["name"] == later.name() && line["link"]["mtu"] == 1300);
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{:?}", ended.stderr);
+}
+
 #[test]
 fn hostile_names_reach_no_terminal_as_they_are() {
     skip_unless!(is_root(), "not root");

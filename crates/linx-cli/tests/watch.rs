@@ -453,11 +453,22 @@ fn namespaces_come_and_go_and_links_move_between_them() {
     json.find_json(|line| line["op"] == "added" && line["kind"] == "netns" && line["netns"]["name"] == *to);
     json.find_json(|line| line["op"] == "synced" && line["netns"]["name"] == *to);
     first.ip(&format!("link set ve1 netns {to} name eth0"));
+    let line = running.find(|line| line.contains("- link     ve1"));
+    assert!(line.contains(&from) && line.ends_with(&format!("  (moved to {to})")), "{line}");
     let line = running.find(|line| line.contains(&format!("{to}  ")) && line.contains("+ link     eth0"));
     assert!(line.contains(&format!("(moved from {from}, was ve1)")), "{line}");
     assert!(line.contains(&format!(" type veth peer {from}/ve0 ")), "{line}");
     let gone = json.find_json(|line| line["op"] == "removed" && line["link"]["ifname"] == "ve1");
     assert_eq!(gone["moved_to"]["netns"]["name"], *to, "{gone}");
+    let came = json.find_json(|line| line["op"] == "added" && line["kind"] == "link");
+    let ends = |line: &Value, other: &str| (line["netns"].clone(), line[other].clone());
+    let (gone_from, to_there) = ends(&gone, "moved_to");
+    let (came_to, from_there) = ends(&came, "moved_from");
+    assert_eq!((&to_there["netns"], &from_there["netns"]), (&came_to, &gone_from), "{gone} {came}");
+    assert_eq!(
+        (&to_there["ifindex"], &from_there["ifindex"]),
+        (&came["link"]["ifindex"], &gone["link"]["ifindex"])
+    );
     drop(second);
     let line = running.find(|line| line.contains(&format!("- netns    {to}")));
     assert!(line.contains("  with "), "{line}");
@@ -467,6 +478,96 @@ fn namespaces_come_and_go_and_links_move_between_them() {
     let ended = running.end();
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert!(ended.stderr.iter().any(|line| line.starts_with("namespaces: ")), "{ended:?}");
+}
+
+/// The same between namespaces that were chosen, there and back many times: the end before the beginning, none alone.
+#[test]
+fn a_link_that_moves_between_chosen_namespaces_has_both_ends() {
+    skip_unless!(is_root(), "not root");
+    let (one, two) = (namespace("watch-one"), Namespace::new("watch-two"));
+    let names = [one.name().to_owned(), two.name().to_owned()];
+    let line = format!("-n {} -n {} -j watch --no-state link", names[0], names[1]);
+    let mut json = Running::start(linx(line.split_whitespace()));
+    for _ in 0..2 {
+        json.find_json(|line| line["op"] == "synced");
+    }
+    let mut here = "ve1".to_owned();
+    for round in 0..20 {
+        let (from, to) = if round % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        from.ip(&format!("link set {here} netns {} name e{round}", to.name()));
+        let gone = json.find_json(|line| line["kind"] == "link" && line["op"] != "changed");
+        assert_eq!((&gone["op"], &gone["link"]["ifname"]), (&json!("removed"), &json!(here)), "{gone}");
+        assert_eq!(gone["moved_to"]["netns"]["name"], to.name(), "{gone}");
+        let came = json.find_json(|line| line["kind"] == "link" && line["op"] != "changed");
+        assert_eq!((&came["op"], &came["netns"]["name"]), (&json!("added"), &json!(to.name())), "{came}");
+        assert_eq!(came["moved_from"]["netns"]["name"], from.name(), "{came}");
+        assert_eq!(came["moved_from"]["ifindex"], gone["link"]["ifindex"], "{came}");
+        assert_eq!(gone["moved_to"]["ifindex"], came["link"]["ifindex"], "{gone}");
+        here = format!("e{round}");
+    }
+    // The last but one that goes does not end it.
+    drop(two);
+    let line = json.find_json(|line| line["kind"] == "netns");
+    assert_eq!((&line["op"], &line["netns"]["name"]), (&json!("removed"), &json!(names[1])), "{line}");
+    one.ip("link set ve0 mtu 1400");
+    json.find_json(|line| line["op"] == "changed" && line["link"]["mtu"] == 1400);
+    drop(one);
+    json.find_json(|line| line["kind"] == "netns" && line["netns"]["name"] == *names[0]);
+    assert_eq!(json.end().status, Some(2));
+}
+
+/// A control group as a container's, and a process in it that has a namespace of its own.
+struct Container(std::path::PathBuf, std::process::Child);
+
+impl Container {
+    fn new(id: &str) -> Option<Self> {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let unified = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let path = std::path::Path::new(unified.split(' ').nth(4)?).join(format!("docker-{id}.scope"));
+        std::fs::create_dir(&path).ok()?;
+        let script = format!("echo $$ > {}/cgroup.procs; exec unshare --net sleep 600", path.display());
+        let child = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
+        Some(Self(path, child))
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.1.kill();
+        let _ = self.1.wait();
+        linx_test::until("an empty control group", || std::fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn a_container_that_comes_and_goes_is_told_by_its_id() {
+    skip_unless!(is_root(), "not root");
+    let mut people = Running::start(linx(["--all-netns", "watch", "link"]));
+    people.find(|line| line.contains("  synced  "));
+    let mut json = Running::start(linx(["--all-netns", "-j", "watch", "--no-state", "link"]));
+    json.find_json(|line| line["op"] == "synced" && line["netns"]["cookie"].is_u64());
+    let id = format!("{:012x}{:052x}", std::process::id(), 7);
+    let Some(container) = Container::new(&id) else {
+        eprintln!("SKIPPED: no control group may be made");
+        return;
+    };
+    let name = format!("docker:{}", &id[..12]);
+    let line = people.find(|line| line.contains(&format!("+ netns    {name}  cookie ")));
+    assert!(line.contains(&format!("  container {}  ", &id[..12])) && line.contains("  with "), "{line}");
+    let came = json.find_json(|line| line["kind"] == "netns" && line["netns"]["name"] == *name);
+    let expected = json!({ "runtime": "docker", "id": id });
+    let container_of = |line: &Value| {
+        let container = &line["netns"]["container"];
+        json!({ "runtime": container["runtime"], "id": container["id"] })
+    };
+    assert_eq!((&came["op"], container_of(&came)), (&json!("added"), expected.clone()), "{came}");
+    json.find_json(|line| line["op"] == "synced" && line["netns"]["name"] == *name);
+    drop(container);
+    let line = people.find(|line| line.contains(&format!("- netns    {name}")));
+    assert!(line.contains("  with "), "{line}");
+    let gone = json.find_json(|line| line["kind"] == "netns" && line["netns"]["name"] == *name);
+    assert_eq!((&gone["op"], container_of(&gone)), (&json!("removed"), expected), "{gone}");
+    valid(&json);
 }
 
 const RULES: &str = "table inet myvpn {
@@ -552,18 +653,36 @@ fn a_commit_quotes_the_command_line_of_a_person() {
     let mut json = watch(&namespace, "nft");
     let mut people = human(&namespace, "nft");
     let line = format!("netns exec {} nft add table ip quoted", namespace.name());
-    linx_test::run("ip", &line.split(' ').collect::<Vec<_>>());
-    let commit = json.find_json(|line| line["op"] == "transaction");
-    let process = &commit["process"];
-    let head = people.find(|line| line.contains("  nft "));
-    if process["loginuid"].is_null() && process.get("unit").or(process.get("container")).is_some() {
-        assert!(!head.contains("nft add table"), "{head}: {process}");
-    } else {
-        let quoted = format!("  by nft[{}] \"nft add table ip quoted\"", process["pid"]);
-        assert!(head.contains(&quoted), "{head}: {process}");
-    }
-    if let Some(login) = process["login"].as_str() {
-        assert!(head.contains(&format!("  login {login} uid ")), "{head}: {process}");
+    let line: Vec<_> = line.split(' ').collect();
+    // On a busy machine a command may be gone before anybody looked.
+    linx_test::until("a commit whose author is known", || {
+        linx_test::run("ip", &line);
+        namespace.nft("delete table ip quoted");
+        let process = json.find_json(|line| line["op"] == "transaction")["process"].clone();
+        let head = people.find(|line| line.contains("  nft "));
+        json.find_json(|line| line["op"] == "transaction");
+        people.find(|line| line.contains("- table    ip quoted"));
+        if let Some(login) = process["login"].as_str() {
+            assert!(head.contains(&format!("  login {login} uid ")), "{head}: {process}");
+        }
+        let is_service = process.get("unit").or(process.get("container")).is_some();
+        if process["loginuid"].is_null() && is_service {
+            assert!(!head.contains("nft add table"), "{head}: {process}");
+            return true;
+        }
+        head.contains(&format!("  by nft[{}] \"nft add table ip quoted\"", process["pid"]))
+    });
+    // Somebody who logged in, whoever they are now.
+    let script = format!(
+        "echo 1004 > /proc/self/loginuid && exec ip netns exec {} nft add chain ip person c",
+        namespace.name()
+    );
+    namespace.nft("add table ip person");
+    let has_loginuid = std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success();
+    if has_loginuid {
+        let head = people.find(|line| line.contains("  by ") && line.contains("add chain ip person"));
+        assert!(head.contains("\"nft add chain ip person c\" < "), "{head}");
+        assert!(head.contains("  login 1004 uid 0"), "{head}");
     }
 }
 

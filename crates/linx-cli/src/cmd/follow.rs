@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use linx::author::Attach;
 use linx::namespaces::{Change, Watcher};
 use linx::{Error, ErrorKind};
 use linx_sys::PollSet;
@@ -83,9 +84,77 @@ impl End {
     }
 }
 
+impl End {
+    /// Why to end now, if there is a reason: enough was printed, nothing is left to follow, nobody reads, the time is over.
+    pub(super) fn now(
+        is_full: bool,
+        nothing_left: Option<&str>,
+        is_closed: bool,
+        until: Option<Instant>,
+    ) -> Option<Self> {
+        if is_full {
+            return Some(Self::Counted);
+        }
+        if let Some(name) = nothing_left {
+            return Some(Self::NothingLeft(name.to_owned()));
+        }
+        if is_closed {
+            return Some(Self::Closed);
+        }
+        until.filter(|until| *until <= Instant::now()).map(|_| Self::TimeOut)
+    }
+}
+
+/// What is waited for at once.
+pub(super) struct Waits {
+    poll: PollSet,
+    /// What is only waited for.
+    _held: Option<(Interrupt, Option<Hangup>)>,
+}
+
+impl Waits {
+    pub(super) fn new() -> Outcome<Self> {
+        Ok(Self { poll: PollSet::new()?, _held: None })
+    }
+
+    pub(super) fn add(&self, one: &impl AsFd, token: u64) -> Outcome {
+        Ok(self.poll.add(one, token)?)
+    }
+
+    fn remove(&self, one: &impl AsFd) -> Outcome {
+        Ok(self.poll.remove(one)?)
+    }
+
+    /// Also waits for signals, for the reader of the output to go, and for `answers`.
+    pub(super) fn attend(&mut self, signals: Blocked, answers: &impl AsFd) -> Outcome {
+        let interrupt = signals.listen()?;
+        self.add(&interrupt, INTERRUPT)?;
+        self.add(answers, ANSWERS)?;
+        let hangup = Hangup::of_stdout();
+        if let Some(hangup) = &hangup {
+            self.add(hangup, OUTPUT)?;
+        }
+        self._held = Some((interrupt, hangup));
+        Ok(())
+    }
+
+    /// Waits until something is there, or for the first of these moments; what it is.
+    pub(super) fn wait(&mut self, moments: impl IntoIterator<Item = Option<Instant>>) -> Outcome<Vec<u64>> {
+        let first = moments.into_iter().flatten().min();
+        let patience = first.map(|moment| moment.saturating_duration_since(Instant::now()));
+        Ok(self.poll.wait(patience)?.to_vec())
+    }
+}
+
+/// When what waits for its author wants its turn.
+pub(super) fn due<T>(queue: &Attach<T>) -> Option<Instant> {
+    let now = Instant::now();
+    if queue.is_ready(now) { Some(now) } else { queue.deadline() }
+}
+
 /// Namespaces that are followed.
 pub(super) struct Follow<S> {
-    poll: PollSet,
+    pub(super) waits: Waits,
     pub(super) sources: BTreeMap<u64, S>,
     next_token: u64,
     /// With `--all-netns`: tells which come and go.
@@ -95,8 +164,6 @@ pub(super) struct Follow<S> {
     budget: Budget,
     /// Size of the receive buffers that were asked for at the beginning, bytes.
     pub(super) each: usize,
-    /// What is only waited for.
-    _waited_for: Option<(Interrupt, Option<Hangup>)>,
     /// The namespace that went last.
     last_gone: Option<String>,
 }
@@ -111,7 +178,7 @@ impl<S: Followed> Follow<S> {
     ) -> Outcome<Self> {
         let mut budget = Budget::of_machine();
         let each = budget.each(rcvbuf, places.len() * sockets);
-        let poll = PollSet::new()?;
+        let waits = Waits::new()?;
         let mut sources = BTreeMap::new();
         for (token, place) in (FIRST..).zip(places) {
             let source = match open(place, each) {
@@ -122,29 +189,16 @@ impl<S: Followed> Follow<S> {
                 Err(Ended::Failed(failure)) => return Err(failure),
             };
             budget.take(source.rcvbuf());
-            poll.add(&source, token)?;
+            waits.add(&source, token)?;
             sources.insert(token, source);
         }
         let watcher = if global.all_netns { Some(Watcher::new()?) } else { None };
         if let Some(watcher) = &watcher {
-            poll.add(watcher, NAMESPACES)?;
+            waits.add(watcher, NAMESPACES)?;
         }
         let next_token = sources.keys().next_back().map_or(FIRST, |last| last + 1);
         let (is_blind, last_gone) = (false, None);
-        Ok(Self { poll, sources, next_token, watcher, is_blind, budget, each, _waited_for: None, last_gone })
-    }
-
-    /// Also waits for signals, for the reader of the output to go, and for `answers`.
-    pub(super) fn attend(&mut self, signals: Blocked, answers: &impl AsFd) -> Outcome {
-        let interrupt = signals.listen()?;
-        self.poll.add(&interrupt, INTERRUPT)?;
-        self.poll.add(answers, ANSWERS)?;
-        let hangup = Hangup::of_stdout();
-        if let Some(hangup) = &hangup {
-            self.poll.add(hangup, OUTPUT)?;
-        }
-        self._waited_for = Some((interrupt, hangup));
-        Ok(())
+        Ok(Self { waits, sources, next_token, watcher, is_blind, budget, each, last_gone })
     }
 
     /// Whether namespaces come and go: that one of them fails does not end the others.
@@ -152,17 +206,11 @@ impl<S: Followed> Follow<S> {
         self.watcher.is_some()
     }
 
-    /// Waits until something is there, at most so long; what it is.
-    pub(super) fn wait(&mut self, patience: Option<Duration>) -> Outcome<Vec<u64>> {
-        Ok(self.poll.wait(patience)?.to_vec())
-    }
-
-    /// How long to wait for something to happen: up to the first of these moments, or of those of all that is followed.
-    pub(super) fn patience<const N: usize>(&self, moments: [Option<Instant>; N]) -> Option<Duration> {
+    /// Waits until something is there, or for the first of these moments, or of those of all that is followed.
+    pub(super) fn wait<const N: usize>(&mut self, moments: [Option<Instant>; N]) -> Outcome<Vec<u64>> {
         let own = self.watcher.as_ref().map(Watcher::deadline);
         let sources = self.sources.values().map(Followed::deadline);
-        let first = moments.into_iter().chain([own]).chain(sources).flatten().min();
-        first.map(|moment| moment.saturating_duration_since(Instant::now()))
+        self.waits.wait(moments.into_iter().chain([own]).chain(sources))
     }
 
     /// Those that want their turn though nothing shows.
@@ -182,7 +230,7 @@ impl<S: Followed> Follow<S> {
         self.budget.take(source.rcvbuf());
         let token = self.next_token;
         self.next_token += 1;
-        self.poll.add(&source, token)?;
+        self.waits.add(&source, token)?;
         self.sources.insert(token, source);
         Ok(token)
     }
@@ -193,7 +241,7 @@ impl<S: Followed> Follow<S> {
         if !source.set_gone() {
             return Ok(false);
         }
-        self.poll.remove(&*source)?;
+        self.waits.remove(&*source)?;
         Ok(true)
     }
 
@@ -222,18 +270,9 @@ impl<S: Followed> Follow<S> {
         Ok(())
     }
 
-    /// Why to end now, if there is a reason: enough was printed, nothing is left to follow, nobody reads, the time is over.
-    pub(super) fn end(&self, is_full: bool, is_closed: bool, until: Option<Instant>) -> Option<End> {
-        if is_full {
-            return Some(End::Counted);
-        }
-        if let (Some(name), true, None) = (&self.last_gone, self.sources.is_empty(), &self.watcher) {
-            return Some(End::NothingLeft(name.clone()));
-        }
-        if is_closed {
-            return Some(End::Closed);
-        }
-        until.filter(|until| *until <= Instant::now()).map(|_| End::TimeOut)
+    /// The namespace that went last, where no other is left or may come.
+    pub(super) fn nothing_left(&self) -> Option<&str> {
+        self.last_gone.as_deref().filter(|_| self.sources.is_empty() && self.watcher.is_none())
     }
 
     /// Namespaces that came or went, each with its token if it is followed.

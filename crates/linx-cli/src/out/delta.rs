@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use linx::author::{Author, Certainty};
-use linx::json::{Elsewhere, Head, Op, Told};
+use linx::json::{Elsewhere, Head, NetnsTag, Op, Told};
 use linx::mirror::{Change, Delta, Moved};
 use linx::names::{LinkNames, Peers};
 use linx::{ObjectRef, text};
@@ -14,6 +14,9 @@ use super::fold::grouped;
 use super::human::{self, Sign};
 use super::printer::{Printer, context, remembered};
 use crate::place::Place;
+
+/// A namespace at the other end of a move: its name for people, and for records.
+pub(crate) type There = (String, NetnsTag);
 
 /// What is told of a delta beside itself.
 #[derive(Clone, Copy, Default)]
@@ -26,9 +29,9 @@ pub(crate) struct Aside<'a> {
     /// The namespaces at the other ends of links.
     pub(crate) peers: Option<&'a dyn Peers>,
     /// Where the link that is gone is now, as far as that is known.
-    pub(crate) moved_to: Option<(Option<&'a Place>, Moved)>,
+    pub(crate) moved_to: Option<(Option<&'a There>, Moved)>,
     /// Where the link that came was: the namespace, its index and its name there.
-    pub(crate) moved_from: Option<(&'a Place, u32, &'a str)>,
+    pub(crate) moved_from: Option<(&'a There, u32, &'a str)>,
     /// What became of it right after it came: how many changes, in which time, and how it is since.
     pub(crate) joined: Option<(u32, Duration, &'a Delta)>,
 }
@@ -82,12 +85,12 @@ impl Printer {
         let links = aside.links.unwrap_or_else(|| delta.links());
         let cx = context(&self.layout, &self.machine, links).peers(aside.peers);
         let moved_to = aside.moved_to.map(|(to, moved)| Elsewhere {
-            netns: to.map(|place| &place.tag),
+            netns: to.map(|(_, tag)| tag),
             nsid: moved.nsid,
             ifindex: moved.ifindex,
         });
         let moved_from = aside.moved_from.map(|(from, ifindex, _)| Elsewhere {
-            netns: Some(&from.tag),
+            netns: Some(&from.1),
             nsid: None,
             ifindex: Some(ifindex),
         });
@@ -124,13 +127,13 @@ impl Printer {
         let mut notes = Vec::new();
         if let Some((to, moved)) = aside.moved_to {
             notes.push(match (to, moved.nsid) {
-                (Some(place), _) => format!("(moved to {})", place.name),
+                (Some((name, _)), _) => format!("(moved to {name})"),
                 (None, Some(nsid)) => format!("(moved to nsid {nsid})"),
                 (None, None) => "(moved to another namespace)".to_owned(),
             });
         }
-        if let Some((from, _, name)) = aside.moved_from {
-            notes.push(format!("(moved from {}, was {name})", from.name));
+        if let Some(((from, _), _, name)) = aside.moved_from {
+            notes.push(format!("(moved from {from}, was {name})"));
         }
         if let Some((count, took, _)) = aside.joined {
             let s = if count == 1 { "" } else { "s" };
@@ -234,11 +237,10 @@ impl Printer {
     pub(crate) fn netns_delta(
         &mut self,
         place: &Place,
-        change: Change,
+        (change, time): (Change, SystemTime),
         before: Option<&str>,
         with: &[(&str, u64)],
     ) {
-        let time = SystemTime::now();
         if self.layout.json {
             let told = Told { with, ..Told::cause("event") };
             let head = Head::new(time, &place.full_tag, op_of(change)).told(&told);

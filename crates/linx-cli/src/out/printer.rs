@@ -17,7 +17,7 @@ use super::{CommitForm, Output};
 use crate::args::Global;
 use crate::error::Outcome;
 use crate::names::Machine;
-use crate::place::Place;
+use crate::place::{Group, Place};
 
 /// Which columns lines have.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +148,7 @@ impl Printer {
     /// Makes room for a namespace's name in its column.
     pub(crate) fn make_room(&mut self, place: &Place) {
         self.width = self.width.max(place.name.chars().count() + 2);
-        if place.is_own {
+        if place.group == Group::Own {
             self.own = Some(place.name.clone());
         }
     }

@@ -182,6 +182,12 @@ pub(super) struct Plan {
     pub(super) seat: Option<Seat>,
 }
 
+/// Whether somebody may not, or cannot here.
+#[cfg(feature = "nft")]
+fn is_refused(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Permission { .. } | ErrorKind::Unsupported)
+}
+
 impl Driver {
     pub(super) fn new(plan: Plan) -> Result<Self> {
         let Plan { netns, options, rcvbuf, names, follow, keeps, seat } = plan;
@@ -226,10 +232,15 @@ impl Driver {
                     wake: wake.clone(),
                     token: base + RULES,
                 };
-                Some(Rules::open(&netns, rcvbuf, nft.clone(), seat)?)
+                match Rules::open(&netns, rcvbuf, nft.clone(), seat) {
+                    Err(error) if nft.is_optional && is_refused(&error) => None,
+                    rules => Some(rules?),
+                }
             }
             None => None,
         };
+        #[cfg(feature = "nft")]
+        let options = Options { nft: options.nft.filter(|_| rules.is_some()), ..options };
         let names = names.unwrap_or_else(|| Arc::new(Names::load()));
         let now = Instant::now();
         let core = Core::new(options.clone(), handle.netns_cookie(), names, now);

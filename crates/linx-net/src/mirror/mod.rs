@@ -117,7 +117,9 @@ use crate::request::after;
 pub use self::core::MirrorStats;
 pub use delta::{Cause, Change, Delta, Doubt, Moved, Notice, Repair, Resynced, Synced, Trigger};
 pub use drive::Driver;
-pub use fleet::{Fleet, FleetNotice, FleetWatch, MovedFrom, MovedTo, News};
+pub use fleet::{
+    Fleet, FleetBuilder, FleetDriver, FleetNotice, FleetStats, FleetWatch, MovedFrom, MovedTo, News,
+};
 pub use state::{Addresses, Family, Links, Neighbours, NextHops, Routes, Rules, State};
 #[cfg(feature = "tokio")]
 pub use stream::{Changes, FleetChanges};
@@ -194,6 +196,14 @@ impl Builder {
     #[cfg(feature = "nft")]
     pub fn nft_without_elements(mut self) -> Self {
         self.options.nft.get_or_insert_default().without_elements = true;
+        self
+    }
+
+    /// nf_tables is left out where it may not be had: without CAP_NET_ADMIN in the namespace, or without nf_tables in the
+    /// kernel. [`State::kinds`] tells whether it was. Otherwise that is an error.
+    #[cfg(feature = "nft")]
+    pub fn nft_where_allowed(mut self) -> Self {
+        self.options.nft.get_or_insert_default().is_optional = true;
         self
     }
 

@@ -108,12 +108,14 @@ impl Options {
 pub(super) struct RuleOptions {
     pub(super) table: Option<(crate::nft::Family, Box<[u8]>)>,
     pub(super) without_elements: bool,
+    /// It is left out where it may not be had.
+    pub(super) is_optional: bool,
 }
 
 #[cfg(feature = "nft")]
 impl RuleOptions {
     pub(super) fn book(&self, volatile: bool) -> super::nft::Options {
-        let Self { table, without_elements } = self.clone();
+        let Self { table, without_elements, .. } = self.clone();
         super::nft::Options { volatile, without_elements, table }
     }
 }

@@ -15,7 +15,7 @@ use linx::author::{Attach, Authors};
 use linx::json::Op;
 use linx::namespaces::Change as Coming;
 
-use super::follow::{ANSWERS, End, Ended, Follow, INTERRUPT, NAMESPACES, OUTPUT, note_not_followed};
+use super::follow::{ANSWERS, End, Ended, Follow, INTERRUPT, NAMESPACES, OUTPUT, due, note_not_followed};
 use super::state::{Opened, State};
 use crate::args::{Family, Global, Monitor};
 use crate::error::{Failure, Outcome, note};
@@ -137,7 +137,7 @@ impl Session {
         if let (Some(why), 1..) = (cache, global.verbose) {
             note(format_args!("authors that have ended are known by their number alone: {why}"));
         }
-        follow.attend(signals, &queue)?;
+        follow.waits.attend(signals, &queue)?;
         let printer = Printer::new(Layout { live: true, ..Layout::new(global) }, machine)?;
         let mut printer = printer.commits(wish.commits);
         follow.sources.values().for_each(|source| printer.make_room(&source.place));
@@ -174,8 +174,7 @@ impl Session {
             if let Some(end) = self.end() {
                 return Ok(end);
             }
-            let patience = self.patience();
-            let ready = self.follow.wait(patience)?;
+            let ready = self.follow.wait([self.wish.until, due(&self.tail.queue)])?;
             let mut taken = 0;
             for token in ready {
                 match token {
@@ -203,15 +202,8 @@ impl Session {
     /// Why to end now, if there is a reason.
     fn end(&self) -> Option<End> {
         let Tail { printer, .. } = &self.tail;
-        self.follow.end(self.tail.is_full(), printer.is_closed(), self.wish.until)
-    }
-
-    /// How long to wait for something to happen.
-    fn patience(&self) -> Option<Duration> {
-        if self.tail.queue.is_ready(Instant::now()) {
-            return Some(Duration::ZERO);
-        }
-        self.follow.patience([self.wish.until, self.tail.queue.deadline()])
+        let left = self.follow.nothing_left();
+        End::now(self.tail.is_full(), left, printer.is_closed(), self.wish.until)
     }
 
     /// Learns a namespace's links; with `--snapshot` prints its state.

@@ -26,7 +26,7 @@ pub(super) struct Entry {
 
 impl Entry {
     fn delta(&self) -> Option<&Delta> {
-        if let Item::Delta(_, delta) = &self.item { Some(delta) } else { None }
+        if let Item::Delta(_, delta, _) = &self.item { Some(delta) } else { None }
     }
 
     /// In which time what joined it happened.
@@ -37,7 +37,7 @@ impl Entry {
 
     /// What one line for many tells: namespace, cause, and what it follows from.
     fn run(&self) -> Option<(u64, Cause, Option<u64>, &str)> {
-        let Item::Delta(token, delta) = &self.item else { return None };
+        let Item::Delta(token, delta, _) = &self.item else { return None };
         if delta.cause() == Cause::Event || self.joined.is_some() {
             return None;
         }
@@ -80,7 +80,7 @@ impl Held {
     /// Adds a line; true: it joined another.
     pub(super) fn push(&mut self, item: Item, author: Option<Arc<Author>>, now: Instant) -> bool {
         let mut due = now;
-        if let (Item::Delta(token, delta), Some(_)) = (&item, self.fold) {
+        if let (Item::Delta(token, delta, _), Some(_)) = (&item, self.fold) {
             if !self.young.is_empty() && self.join(*token, delta) {
                 return true;
             }

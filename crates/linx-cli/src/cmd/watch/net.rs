@@ -42,7 +42,7 @@ impl Net<'_> {
         };
         for source in sources.values() {
             let Some(begun) = &source.begun else { continue };
-            let now = source.mirror.snapshot();
+            let Some(now) = source.newest() else { continue };
             if begun.revision() == now.revision() {
                 continue;
             }

@@ -1,24 +1,15 @@
 //! One namespace that is watched: its mirror, and what is known of it as of the lines printed so far.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
 
-use linx::mirror::{Builder, Driver, State, Watch};
+use linx::mirror::{Builder, FleetWatch, State};
 use linx::names::KnownSets;
 use linx::{Kind, Mirror, Notice, Operation, nft};
 
-use crate::cmd::follow::{Ended, Followed};
-use crate::cmd::state::is_refused;
 use crate::error::Failure;
 use crate::filter::Links;
 use crate::object::Object;
 use crate::place::Place;
-
-/// Changes that a mirror may tell at once, in receive buffers; and bytes of them at least. What is more is told as what it
-/// comes to.
-const HELD: usize = 8;
-const LEAST_HELD: usize = 1 << 20;
 
 /// Lines of which others may follow that are remembered.
 const TRIGGERS: usize = 4096;
@@ -30,23 +21,16 @@ pub(super) struct Source {
     pub(super) links: Links,
     /// Its sets as of the lines printed so far: elements are written by them.
     pub(super) sets: KnownSets<'static>,
-    /// nf_tables is mirrored.
-    pub(super) has_nft: bool,
-    driver: Driver,
-    pub(super) mirror: Mirror,
     /// Once its state is complete.
-    watch: Option<Watch>,
+    pub(super) mirror: Option<Mirror>,
     /// The state when it was complete.
     pub(super) begun: Option<State>,
     /// The state up to which everything was read.
-    last: Option<State>,
+    pub(super) last: Option<State>,
     /// It came after the beginning.
     pub(super) is_new: bool,
     /// The lines of revisions.
     lines: VecDeque<(u64, u64)>,
-    /// Effective size of all its receive buffers, bytes.
-    rcvbuf: usize,
-    is_gone: bool,
 }
 
 /// What a mirror tells.
@@ -57,29 +41,25 @@ pub(super) enum Told {
 }
 
 /// What is to be mirrored, and how.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) kinds: Vec<Object>,
-    /// nf_tables is asked for by name; `None`: where it may be had.
-    pub(super) nft: Option<bool>,
+    /// nf_tables is asked for by name.
+    pub(super) is_nft_named: bool,
     /// The one table of nf_tables that is asked for.
     pub(super) table: Option<(nft::Family, Vec<u8>)>,
     /// What changes without anybody's doing is told, too.
     pub(super) volatile: bool,
-    /// Nobody else tells when the namespace is gone.
-    pub(super) follow: bool,
+    /// Size of the receive buffers to ask for, bytes.
+    pub(super) rcvbuf: usize,
+    /// Namespaces come and go: how sockets are opened for requests stays possible.
+    pub(super) is_open: bool,
 }
 
 impl Plan {
-    /// Sockets that a mirror has.
-    pub(super) fn sockets(&self) -> usize {
-        let route = if self.kinds.iter().any(|kind| kind.kind().is_some()) { 3 } else { 0 };
-        route + usize::from(self.kinds.contains(&Object::Nft))
-    }
-
-    fn builder(&self, place: &Place, rcvbuf: usize, nft: bool) -> Builder {
-        let mut builder =
-            Mirror::builder(&place.netns).volatile(self.volatile).rcvbuf(rcvbuf).follow(self.follow);
+    /// What a mirror is to hold. nf_tables is left out where it may not be had, unless it is asked for by name.
+    pub(super) fn of(&self, builder: Builder) -> Builder {
+        let mut builder = builder.volatile(self.volatile).rcvbuf(self.rcvbuf).keep_sockets(!self.is_open);
         for kind in &self.kinds {
             builder = match kind {
                 Object::Link => builder.links(),
@@ -88,74 +68,46 @@ impl Plan {
                 Object::Neigh => builder.neighbours(),
                 Object::Rule => builder.rules(),
                 Object::NextHop => builder.nexthops(),
-                Object::Nft if nft => match &self.table {
+                Object::Nft => match &self.table {
                     Some((family, name)) => builder.nft_table(*family, name),
                     None => builder.nft(),
                 },
-                Object::NsId | Object::Nft => builder,
+                Object::NsId => builder,
             };
+        }
+        if self.kinds.contains(&Object::Nft) && !self.is_nft_named {
+            builder = builder.nft_where_allowed();
         }
         builder
     }
 }
 
 impl Source {
-    /// Begins to mirror. `rcvbuf` is what to ask for each socket, bytes. nf_tables is left out where it may not be had,
-    /// unless it was asked for by name.
-    pub(super) fn open(place: Place, plan: &Plan, rcvbuf: usize) -> Result<Self, Ended> {
-        let mut has_nft = plan.kinds.contains(&Object::Nft);
-        let driver = match plan.builder(&place, rcvbuf, has_nft).driver() {
-            Err(error) if has_nft && plan.nft.is_none() && is_refused(&error) => {
-                has_nft = false;
-                plan.builder(&place, rcvbuf, has_nft).driver()?
-            }
-            driver => driver?,
-        };
-        // Held until they are read, right after.
-        driver.hold(rcvbuf.saturating_mul(HELD).max(LEAST_HELD));
-        let mirror = driver.mirror();
-        // The kernel counts twice what is asked.
-        let rcvbuf = rcvbuf.saturating_mul(2).saturating_mul(plan.sockets());
-        Ok(Self {
+    pub(super) fn new(place: Place, is_new: bool) -> Self {
+        Self {
             place,
             links: Links::default(),
             sets: KnownSets::new(),
-            has_nft,
-            driver,
-            mirror,
-            watch: None,
+            mirror: None,
             begun: None,
             last: None,
-            is_new: false,
+            is_new,
             lines: VecDeque::new(),
-            rcvbuf,
-            is_gone: false,
-        })
-    }
-
-    /// Reads what the kernel announced, and what has to be read again.
-    ///
-    /// # Errors
-    /// [`Gone`](Ended::Gone) when the namespace does not exist any more: what it told before can be read still.
-    pub(super) fn advance(&mut self) -> Result<(), Ended> {
-        let outcome = self.driver.advance(Instant::now());
-        if self.watch.is_none() && self.mirror.is_synced() {
-            self.watch = Some(self.mirror.watch());
         }
-        Ok(outcome?)
     }
 
-    /// The next notice.
-    pub(super) fn next(&mut self) -> Option<Told> {
-        let notice = self.watch.as_mut()?.try_next().ok()??;
+    /// Takes the next notice of its mirror: what there is to tell.
+    pub(super) fn take(&mut self, notice: Notice, watch: &FleetWatch) -> Option<Told> {
+        let is_first = self.begun.is_none();
         match &notice {
-            Notice::Synced(_) => {
-                let state = self.state();
+            Notice::Synced(_) if is_first => {
+                let state = watch.state(self.place.cookie)?;
                 self.learn(&state);
                 (self.begun, self.last) = (Some(state.clone()), Some(state));
             }
-            Notice::Lagged => {
-                let now = self.state();
+            // Or it was entered again: what happened meanwhile was not told.
+            Notice::Synced(_) | Notice::Lagged => {
+                let now = watch.state(self.place.cookie)?;
                 let before = self.last.replace(now.clone())?;
                 return Some(Told::Lagged(Box::new((before, now))));
             }
@@ -164,23 +116,9 @@ impl Source {
         Some(Told::Notice(notice))
     }
 
-    /// Everything was read up to here.
-    pub(super) fn rest(&mut self) {
-        let is_behind = |last: &State| last.revision() != self.mirror.snapshot().revision();
-        if self.last.as_ref().is_some_and(is_behind) {
-            self.last = Some(self.state());
-        }
-        self.driver.forget(LEAST_HELD);
-    }
-
-    /// Whether its state is not complete.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.begun.is_none()
-    }
-
-    /// The state right after the notice that was read last.
-    pub(super) fn state(&self) -> State {
-        self.watch.as_ref().map_or_else(|| self.mirror.snapshot(), Watch::state)
+    /// The newest state.
+    pub(super) fn newest(&self) -> Option<State> {
+        self.mirror.as_ref().map(Mirror::snapshot)
     }
 
     /// Forgets links and sets, and knows those of a state.
@@ -229,30 +167,6 @@ pub(super) fn sets_of(state: &State) -> KnownSets<'static> {
     let all = state.nft().into_iter().flat_map(linx::mirror::nft::State::sets);
     all.for_each(|set| sets.note(Operation::New, set.set().into()));
     sets
-}
-
-impl Followed for Source {
-    fn place(&self) -> &Place {
-        &self.place
-    }
-
-    fn rcvbuf(&self) -> usize {
-        self.rcvbuf
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        if self.is_gone { None } else { self.driver.deadline() }
-    }
-
-    fn set_gone(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_gone, true)
-    }
-}
-
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.driver.as_fd()
-    }
 }
 
 /// A receive buffer as the kernel grants it, bytes: what it makes of `asked`.

@@ -7,7 +7,7 @@ use crate::error::note;
 use crate::filter::Query;
 use crate::object::Object;
 use crate::out::{counted, grouped};
-use crate::place::Place;
+use crate::place::{Group, Place};
 
 /// Says what there is, as of the states that are complete.
 pub(super) fn note_what_there_is(sources: &BTreeMap<u64, Source>) {
@@ -24,16 +24,23 @@ pub(super) fn note_what_there_is(sources: &BTreeMap<u64, Source>) {
         ["link", "address", "route", "rule", "nexthop", "neigh", "nft"].iter().position(|k| *k == kind)
     };
     all.sort_by_key(|(kind, _)| order(kind));
-    let own = sources.values().find(|source| source.place.is_own);
-    let names = match (sources.len(), own, sources.values().next()) {
-        (1, _, Some(only)) => format!("namespace {}", only.place.name),
-        (many, Some(own), _) => {
-            format!("{} namespaces ({} and {} more)", grouped(many as u64), own.place.name, many - 1)
-        }
-        (many, ..) => format!("{} namespaces", grouped(many as u64)),
+    let names = match (sources.len(), sources.values().next()) {
+        (1, Some(only)) => format!("namespace {}", only.place.name),
+        (many, _) => format!("{} namespaces ({})", grouped(many as u64), which(sources)),
     };
     let what = if all.is_empty() { "nothing that is asked for".to_owned() } else { counted(&all) };
     note(format_args!("{names}: {what}"));
+}
+
+/// `host, 200 pods, 2 containers`
+fn which(sources: &BTreeMap<u64, Source>) -> String {
+    let places = || sources.values().map(|source| &source.place);
+    let own = places().filter(|place| place.group == Group::Own).map(|place| place.name.clone());
+    let others = Group::COUNTED.into_iter().filter_map(|(group, one, many)| {
+        let count = places().filter(|place| place.group == group).count() as u64;
+        (count > 0).then(|| format!("{} {}", grouped(count), if count == 1 { one } else { many }))
+    });
+    own.chain(others).collect::<Vec<_>>().join(", ")
 }
 
 /// Says what is hidden.

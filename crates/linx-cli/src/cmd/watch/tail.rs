@@ -1,16 +1,21 @@
 //! What is printed of what changed: which deltas, and in which order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use linx::author::{Attach, Author, Question};
-use linx::json::Marker;
+use linx::json::{Marker, NetnsTag};
 use linx::mirror::nft::{self, Transaction};
-use linx::mirror::{Cause, Change, Delta, Doubt, MirrorStats, Notice, Resynced, State, Synced};
+use linx::mirror::{
+    Cause, Change, Delta, Doubt, FleetNotice, FleetWatch, MirrorStats, Moved, MovedFrom, MovedTo, Notice,
+    Resynced, State, Synced,
+};
 use linx::names::KnownSets;
-use linx::{Kind, LinkView, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
+use linx::namespaces::Namespace;
+use linx::{Kind, Mirror, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
 use linx_wire::addr::family;
+use linx_wire::name::Name;
 
 use super::held::{Entry, Held, Lines};
 use super::net::Net;
@@ -26,7 +31,7 @@ const LOCAL: u32 = 255;
 
 /// Something that waits for its author, or behind something that does.
 pub(super) enum Item {
-    Delta(u64, Delta),
+    Delta(u64, Delta, Option<Box<Move>>),
     /// A commit of nf_tables; nothing is left behind it.
     Commit(u64, Transaction, bool),
     /// What happened to an object of nf_tables outside of commits.
@@ -37,37 +42,38 @@ pub(super) enum Item {
     Resynced(u64, Resynced),
     /// Changes of this namespace are not told one by one: its state before them, and behind.
     Lagged(u64, Box<(State, State)>),
-    /// This namespace is gone.
-    Gone(u64),
+    /// This namespace is gone, since about then.
+    Gone(u64, SystemTime),
 }
 
 impl Item {
     /// The namespace that it is of.
     pub(super) fn token(&self) -> u64 {
         match self {
-            Self::Delta(token, _)
+            Self::Delta(token, ..)
             | Self::Commit(token, ..)
             | Self::Nft(token, _)
             | Self::Synced(token, _)
             | Self::Doubt(token, _)
             | Self::Resynced(token, _)
             | Self::Lagged(token, _)
-            | Self::Gone(token) => *token,
+            | Self::Gone(token, _) => *token,
         }
     }
 }
 
-/// A link that went to another namespace.
-struct Move {
-    to: u64,
-    ifindex: u32,
-    from: Place,
-    from_index: u32,
-    name: String,
+/// Where a link went, or came from.
+pub(super) enum Move {
+    To(MovedTo),
+    From(MovedFrom),
 }
 
-/// Links that went and may come elsewhere, at most.
-const MOVES: usize = 256;
+impl Move {
+    pub(super) fn of(notice: &FleetNotice) -> Option<Box<Self>> {
+        let to = notice.moved_to().cloned().map(Self::To);
+        to.or_else(|| notice.moved_from().cloned().map(Self::From)).map(Box::new)
+    }
+}
 
 /// Prints changes.
 pub(super) struct Tail {
@@ -85,7 +91,6 @@ pub(super) struct Tail {
     quiet: bool,
     /// Changes still to be printed.
     left: Option<u64>,
-    moves: VecDeque<Move>,
     around: Around,
     /// When the last datagram was read, by both clocks.
     read: (SystemTime, Duration),
@@ -131,7 +136,6 @@ impl Tail {
             hides,
             quiet,
             left: count,
-            moves: VecDeque::new(),
             around: Around::default(),
             read: (SystemTime::UNIX_EPOCH, Duration::ZERO),
             tally: Tally::default(),
@@ -144,7 +148,8 @@ impl Tail {
     }
 
     /// Takes what a mirror tells.
-    pub(super) fn take(&mut self, token: u64, source: &Source, told: Told) {
+    pub(super) fn take(&mut self, source: &Source, told: Told, moved: Option<Box<Move>>, watch: &FleetWatch) {
+        let token = source.place.cookie;
         let now = Instant::now();
         let notice = match told {
             Told::Notice(notice) => notice,
@@ -160,11 +165,11 @@ impl Tail {
                 let Place { netns, cookie, .. } = &source.place;
                 let question =
                     portid.map(|portid| Question { netns, cookie: *cookie, portid, seen: self.read.1 });
-                self.queue.push(Item::Delta(token, delta), question, now);
+                self.queue.push(Item::Delta(token, delta, moved), question, now);
             }
             Notice::Transaction(commit) => {
                 let process = Arc::clone(&commit.process);
-                let is_flush = is_flush(source, &commit);
+                let is_flush = is_flush(&commit, || watch.state(token));
                 let commit_time = commit.time;
                 let item = Item::Commit(token, commit, is_flush);
                 self.queue.push_task(item, &process, seen_at(commit_time), now);
@@ -199,7 +204,7 @@ impl Tail {
             }
             _ => true,
         };
-        let Item::Delta(token, delta) = &item else {
+        let Item::Delta(token, delta, _) = &item else {
             if wanted {
                 self.held.push(item, author, now);
             }
@@ -207,7 +212,6 @@ impl Tail {
         };
         let (token, delta) = (*token, delta.clone());
         self.tally.deltas += 1;
-        self.note_move(sources, token, &delta);
         let Some(source) = sources.get_mut(&token) else { return };
         if let (Some(Object::Link(link)), true) = (delta.after(), delta.change() != Change::Removed) {
             source.links.insert(link);
@@ -295,31 +299,12 @@ impl Tail {
         }
     }
 
-    /// Remembers where a link goes that leaves for another namespace.
-    fn note_move(&mut self, sources: &BTreeMap<u64, Source>, token: u64, delta: &Delta) {
-        let Some(moved) = delta.moved_to() else { return };
-        let (Object::Link(link), Some(source)) = (delta.object(), sources.get(&token)) else { return };
-        let to = moved.nsid.and_then(|nsid| self.around.find(sources, token, nsid));
-        if let (Some(to), Some(ifindex)) = (to, moved.ifindex) {
-            if self.moves.len() == MOVES {
-                self.moves.pop_front();
-            }
-            self.moves.push_back(Move {
-                to,
-                ifindex,
-                from: source.place.clone(),
-                from_index: link.index(),
-                name: link.name().to_string(),
-            });
-        }
-    }
-
     /// Prints what is due, but for what is about a namespace as a whole, which is returned.
     pub(super) fn print(&mut self, sources: &mut BTreeMap<u64, Source>, now: Instant) -> Option<Item> {
         while let Some(lines) = self.held.pop(now) {
             match lines {
                 Lines::One(entry) => match entry.item {
-                    Item::Synced(..) | Item::Gone(_) => return Some(entry.item),
+                    Item::Synced(..) | Item::Gone(..) => return Some(entry.item),
                     _ => self.one(sources, &entry),
                 },
                 Lines::Many(entries) => self.many(sources, &entries),
@@ -331,7 +316,7 @@ impl Tail {
     fn one(&mut self, sources: &mut BTreeMap<u64, Source>, entry: &Entry) {
         let token = entry.item.token();
         match &entry.item {
-            Item::Delta(_, delta) if !self.is_full() && !self.quiet => {
+            Item::Delta(_, delta, _) if !self.is_full() && !self.quiet => {
                 self.delta(sources, token, delta, entry);
             }
             Item::Commit(_, commit, is_flush) => {
@@ -452,14 +437,17 @@ impl Tail {
             Object::Link(link) => self.around.peer(sources, token, link),
             _ => None,
         };
-        let moved_to = delta.moved_to().map(|moved| {
-            let to = moved.nsid.and_then(|nsid| self.around.find(sources, token, nsid));
-            (to.and_then(|cookie| sources.values().find(|source| source.place.cookie == cookie)), moved)
-        });
-        let came = match (delta.object(), delta.change(), sources.get(&token)) {
-            (Object::Link(link), Change::Added, Some(source)) => {
-                let is_it = |known: &Move| known.to == source.place.cookie && known.ifindex == link.index();
-                self.moves.iter().rposition(is_it).and_then(|at| self.moves.remove(at))
+        let moved = if let Item::Delta(_, _, moved) = &entry.item { moved.as_deref() } else { None };
+        let moved_to = match moved {
+            Some(Move::To(to)) => Some((
+                to.namespace.as_ref().map(|to| there(sources, to)),
+                Moved { nsid: to.nsid, ifindex: to.ifindex },
+            )),
+            _ => delta.moved_to().map(|moved| (None, moved)),
+        };
+        let moved_from = match moved {
+            Some(Move::From(from)) => {
+                Some((there(sources, &from.namespace), from.ifindex, Name::new(&from.name).to_string()))
             }
             _ => None,
         };
@@ -472,8 +460,8 @@ impl Tail {
             trigger,
             links: is_early.then_some(&source.links.names),
             peers: peer.as_ref().map(|peer| peer as _),
-            moved_to: moved_to.map(|(to, moved)| (to.map(|source| &source.place), moved)),
-            moved_from: came.as_ref().map(|came| (&came.from, came.from_index, &*came.name)),
+            moved_to: moved_to.as_ref().map(|(to, moved)| (to.as_ref(), *moved)),
+            moved_from: moved_from.as_ref().map(|(from, ifindex, name)| (from, *ifindex, &**name)),
             joined: entry.joined.as_ref().map(|(count, last)| (*count, entry.took(), last)),
         };
         let line = self.printer.delta(&source.place, delta, &aside);
@@ -488,7 +476,7 @@ impl Tail {
     fn many(&mut self, sources: &BTreeMap<u64, Source>, entries: &[Entry]) {
         let mut groups: Vec<(Change, Kind, u64, &Delta)> = Vec::new();
         for entry in entries {
-            let Item::Delta(_, delta) = &entry.item else { continue };
+            let Item::Delta(_, delta, _) = &entry.item else { continue };
             let is_same = |group: &&mut (Change, Kind, u64, &Delta)| {
                 (group.0, group.1) == (delta.change(), delta.kind())
             };
@@ -550,15 +538,20 @@ impl Tail {
 
     /// Adds what a mirror did that is gone.
     pub(super) fn bury(&mut self, source: &Source) {
-        self.tally.past = sum(self.tally.past, source.mirror.stats());
+        source.mirror.iter().for_each(|mirror| self.add_past(mirror));
         self.tally.gone += 1;
+    }
+
+    /// Adds what a mirror did that is not the namespace's any more.
+    pub(super) fn add_past(&mut self, mirror: &Mirror) {
+        self.tally.past = sum(self.tally.past, mirror.stats());
     }
 
     /// What there was.
     pub(super) fn summary<'a>(&self, sources: impl Iterator<Item = &'a Source>) -> String {
         use crate::out::grouped;
-        let stats =
-            sources.fold(self.tally.past, |sum_so_far, source| sum(sum_so_far, source.mirror.stats()));
+        let mirrors = sources.filter_map(|source| source.mirror.as_ref());
+        let stats = mirrors.fold(self.tally.past, |sum_so_far, mirror| sum(sum_so_far, mirror.stats()));
         let count = |number: u64, one: &str, many: &str| {
             format!("{} {}", grouped(number), if number == 1 { one } else { many })
         };
@@ -580,6 +573,13 @@ impl Tail {
         }
         text
     }
+}
+
+/// How lines name the namespace at the other end of a move, which may not be followed any more.
+fn there(sources: &BTreeMap<u64, Source>, namespace: &Namespace) -> (String, NetnsTag) {
+    let cookie = namespace.cookie.unwrap_or_default();
+    let name = sources.get(&cookie).map_or(&*namespace.name, |source| &*source.place.name);
+    (name.to_owned(), NetnsTag::new(name, cookie, None, None))
 }
 
 /// When something was received, by the clock that processes' starts are told by. Where the other clock was set meanwhile it
@@ -617,7 +617,7 @@ fn note_sets<'a>(sets: &mut KnownSets<'_>, items: impl Iterator<Item = nft::Item
 }
 
 /// Whether a commit leaves nothing behind.
-fn is_flush(source: &Source, commit: &Transaction) -> bool {
+fn is_flush(commit: &Transaction, state: impl Fn() -> Option<State>) -> bool {
     let mut tables = 0;
     for item in commit.changes.iter() {
         if item.change() != Change::Removed {
@@ -625,7 +625,7 @@ fn is_flush(source: &Source, commit: &Transaction) -> bool {
         }
         tables += usize::from(item.kind() == Kind::Table);
     }
-    tables > 0 && source.state().nft().is_some_and(nft::State::is_empty)
+    tables > 0 && state().is_some_and(|state| state.nft().is_some_and(nft::State::is_empty))
 }
 
 fn sum(a: MirrorStats, b: MirrorStats) -> MirrorStats {

@@ -93,6 +93,8 @@ pub struct FleetDriver {
     moves: Moves,
     audits: Audits,
     audit: Option<Duration>,
+    /// Bytes of changes to hold of all namespaces, if that was told.
+    hold: Option<usize>,
     spares: Spares,
     pace: Pace,
     /// The receive buffer that the template asked for, and what each has.
@@ -106,7 +108,7 @@ pub struct FleetDriver {
 }
 
 impl FleetDriver {
-    pub(super) fn new(template: Template, chosen: Option<Vec<Netns>>) -> Result<Self> {
+    pub(super) fn new(template: Template, chosen: Option<Vec<Netns>>, hold: Option<usize>) -> Result<Self> {
         let fail = |error| Error::system(FLEET, error);
         let poll = PollSet::new().map_err(fail)?;
         let wake = Wake::new().map_err(fail)?;
@@ -135,6 +137,7 @@ impl FleetDriver {
             moves: Moves::default(),
             audits: Audits::default(),
             audit: None,
+            hold,
             spares: Spares::new(),
             pace: Pace::new(super::super::RCVBUF, now),
             rcvbuf: None,
@@ -165,6 +168,40 @@ impl FleetDriver {
     pub fn fleet(&mut self) -> Fleet {
         let another = || Some(Fleet { shared: Arc::clone(&self.shared), held: self.held.upgrade()? });
         self.fleet.take().or_else(another).unwrap_or_else(|| Fleet::of(&self.shared))
+    }
+
+    /// Whether each namespace that is known was entered, or could not be. That needs the privileges of the beginning, which
+    /// may be given up afterwards where the namespaces are [chosen](super::FleetBuilder::only) and their mirrors
+    /// [keep their sockets](Builder::keep_sockets).
+    #[must_use]
+    pub fn has_entered(&self) -> bool {
+        self.units.values().all(|unit| unit.driver.is_some() || unit.member.lock().refused.is_some())
+    }
+
+    /// A handle to a namespace that was entered; of one that was not chosen, by its open file: until the handle is dropped,
+    /// what is in the namespace stays when the namespace goes.
+    #[must_use]
+    pub fn netns(&self, cookie: u64) -> Option<Netns> {
+        let unit = self.units.get(&self.by_cookie(cookie)?)?;
+        Some(unit.driver.as_ref()?.handle().netns().clone())
+    }
+
+    /// Size that is asked for of each receive buffer, bytes: what the template says, or less, where many share the memory.
+    /// `None` before the first namespace is entered.
+    #[must_use]
+    pub fn rcvbuf(&self) -> Option<usize> {
+        self.rcvbuf.map(|(asked, each)| each.min(asked))
+    }
+
+    /// Forgets the changes that are held of a namespace, where they take more than `bytes`: for whoever has read all that
+    /// the [watches](Fleet::watch) return. A watch that has not is told [`Lagged`](Notice::Lagged).
+    pub fn forget(&mut self, bytes: usize) {
+        // What is held back has not been returned yet.
+        let read = self.units.values_mut().filter(|unit| unit.log_bytes > bytes && unit.held.is_none());
+        for unit in read {
+            unit.driver.iter().for_each(|driver| driver.forget(bytes));
+            unit.log_bytes = 0;
+        }
     }
 
     /// When [`advance`](Self::advance) wants to be called, if its descriptor is not readable before.
@@ -463,6 +500,7 @@ impl FleetDriver {
         let seat =
             Seat { poll: self.poll.share(), wake: self.shared.wake.clone(), token: id * TOKENS, label };
         let driver = builder.seated(Some(seat))?;
+        self.hold.iter().for_each(|bytes| driver.hold(*bytes));
         let cookie = driver.handle().netns_cookie();
         if namespace.cookie.is_some_and(|known| known != cookie) {
             return Err(Error::new(ErrorKind::NamespaceGone, FLEET).inside(&namespace.name));
@@ -729,7 +767,7 @@ impl FleetDriver {
     /// Logs take a bounded amount of memory: the largest is shortened first.
     fn shed(&mut self) {
         let mut all: usize = self.units.values().map(|unit| unit.log_bytes).sum();
-        while all > LOGS {
+        while all > self.hold.unwrap_or(LOGS) {
             let Some(unit) = self.units.values_mut().max_by_key(|unit| unit.log_bytes) else { return };
             let Some(mirror) = &unit.mirror else { return };
             let most = unit.log_bytes - unit.log_bytes / 4;

@@ -69,6 +69,7 @@ type Template = Box<dyn Fn(Builder) -> Builder + Send>;
 pub struct FleetBuilder {
     template: Template,
     chosen: Option<Vec<Netns>>,
+    hold: Option<usize>,
 }
 
 impl FleetBuilder {
@@ -83,6 +84,14 @@ impl FleetBuilder {
     /// with the last.
     pub fn only(mut self, namespaces: Vec<Netns>) -> Self {
         self.chosen = Some(namespaces);
+        self
+    }
+
+    /// Holds so many bytes of changes for the watches, of all namespaces together, however many changes these are: for
+    /// whoever reads them at once, and [forgets](FleetDriver::forget) them then. Unless told, 32 MiB, of each namespace
+    /// 32,768 changes and 16 MiB at most.
+    pub fn hold(mut self, bytes: usize) -> Self {
+        self.hold = Some(bytes);
         self
     }
 
@@ -114,7 +123,7 @@ impl FleetBuilder {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn driver(self) -> Result<FleetDriver> {
-        FleetDriver::new(self.template, self.chosen)
+        FleetDriver::new(self.template, self.chosen, self.hold)
     }
 }
 
@@ -157,7 +166,7 @@ impl Drop for Held {
 impl Fleet {
     /// A fleet to be: of all namespaces, unless some are chosen.
     pub fn builder() -> FleetBuilder {
-        FleetBuilder { template: Box::new(|builder| builder), chosen: None }
+        FleetBuilder { template: Box::new(|builder| builder), chosen: None, hold: None }
     }
 
     fn of(shared: &Arc<FleetShared>) -> Self {

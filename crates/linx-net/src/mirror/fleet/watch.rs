@@ -177,7 +177,9 @@ impl FleetWatch {
     #[must_use]
     pub fn state(&self, cookie: u64) -> Option<State> {
         let of = |cursor: &&Cursor| cursor.cookie == Some(cookie);
-        self.cursors.values().find(of)?.watch.as_ref().map(Watch::state)
+        let id = self.shared.lock().by_cookie.get(&cookie).copied();
+        let cursor = id.and_then(|id| self.cursors.get(&id)).filter(of);
+        cursor.or_else(|| self.cursors.values().find(of))?.watch.as_ref().map(Watch::state)
     }
 
     /// A descriptor that is readable while something is to be read, for an event loop. It is made when it is first asked
