@@ -3,6 +3,7 @@
 //! One thread reads: it waits for all namespaces, for authors, for the signals, for namespaces that come and go and
 //! for the end of the time at once, takes what there is in turns, and prints it. Another writes (`out/writer.rs`).
 
+mod follow;
 mod source;
 mod tail;
 
@@ -15,7 +16,7 @@ use linx::author::{Attach, Authors};
 use linx::json::Op;
 use linx::namespaces::Change as Coming;
 
-use super::follow::{ANSWERS, End, Ended, Follow, INTERRUPT, NAMESPACES, OUTPUT, due, note_not_followed};
+use super::follow::{ANSWERS, End, INTERRUPT, NAMESPACES, OUTPUT, due, note_not_followed};
 use super::state::{Opened, State};
 use crate::args::{Family, Global, Monitor};
 use crate::error::{Failure, Outcome, note};
@@ -28,6 +29,7 @@ use crate::privileges;
 use crate::signals;
 use crate::units::{self, show_duration};
 
+use follow::{Ended, Follow};
 use source::{Nft, Source};
 use tail::{Item, Tail};
 
@@ -80,7 +82,7 @@ fn nft_of(args: &Monitor, query: &Query) -> Outcome<Nft> {
 
 struct Session {
     wish: Wish,
-    follow: Follow<Source>,
+    follow: Follow,
     tail: Tail,
     began: Instant,
     /// Namespaces of the beginning whose snapshot is not complete; `None`: people were told that all are.

@@ -11,7 +11,7 @@ use linx::route::{EventRef, Monitor, Notice, NoticeRef};
 use linx::{Kind, ObjectRef, Operation};
 use linx_sys::PollSet;
 
-use crate::cmd::follow::{Ended, Followed};
+use super::follow::Ended;
 use crate::cmd::state::{is_refused, sets_of};
 use crate::error::Failure;
 use crate::filter::Links;
@@ -263,6 +263,25 @@ impl Source {
         }
         Ok(taken)
     }
+
+    /// Effective size of its receive buffers, bytes.
+    pub(super) fn rcvbuf(&self) -> usize {
+        let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        let nft = self.nft.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
+        usize::try_from(route.unwrap_or(0).saturating_add(nft.unwrap_or(0))).unwrap_or(usize::MAX)
+    }
+
+    /// When it wants its turn even if nothing is there.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let route = self.route.as_ref().and_then(Monitor::deadline);
+        let nft = self.nft.as_ref().and_then(nft::Monitor::deadline);
+        route.into_iter().chain(nft).min()
+    }
+
+    /// Remembers that it is gone; false when that was known.
+    pub(super) fn set_gone(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_gone, true)
+    }
 }
 
 /// Begins to listen to nf_tables; `None` where that was not asked for by name, and is not allowed.
@@ -277,28 +296,6 @@ fn open_nft(place: &Place, nft: Nft, rcvbuf: usize, follow: bool) -> Result<Opti
         Ok(monitor) => Ok(Some(monitor)),
         Err(error) if nft == Nft::IfAllowed && is_refused(&error) => Ok(None),
         Err(error) => Err(error.into()),
-    }
-}
-
-impl Followed for Source {
-    fn place(&self) -> &Place {
-        &self.place
-    }
-
-    fn rcvbuf(&self) -> usize {
-        let route = self.route.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
-        let nft = self.nft.as_ref().map(|monitor| monitor.control().stats().rcvbuf_bytes);
-        usize::try_from(route.unwrap_or(0).saturating_add(nft.unwrap_or(0))).unwrap_or(usize::MAX)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let route = self.route.as_ref().and_then(Monitor::deadline);
-        let nft = self.nft.as_ref().and_then(nft::Monitor::deadline);
-        route.into_iter().chain(nft).min()
-    }
-
-    fn set_gone(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_gone, true)
     }
 }
 

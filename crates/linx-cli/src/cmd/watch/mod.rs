@@ -421,11 +421,9 @@ impl Session {
             return Ok(());
         };
         let before = std::mem::replace(&mut source.place, place);
-        if before.name != source.place.name {
-            if !self.wish.summary {
-                let name = Some(&*before.name);
-                self.tail.printer.netns_delta(&source.place, (Change::Changed, SystemTime::now()), name, &[]);
-            }
+        if before.name != source.place.name && !self.wish.summary {
+            let name = Some(&*before.name);
+            self.tail.printer.netns_delta(&source.place, (Change::Changed, SystemTime::now()), name, &[]);
         }
         Ok(())
     }

@@ -3,25 +3,28 @@
 //! One call: look for namespaces if it is time; let each namespace have one turn in which something can be read or is
 //! due, which is bounded; enter those that are new, or are to be tried again. What was told is passed on after each turn.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use linx_sys::{Netns, PollSet, RecvBuf, Wake};
-use linx_wire::Kind;
 
 use super::budget::{self, Audits, Spares};
 use super::moves::Moves;
-use super::told::{FleetShared, Member, Move, MovedTo};
+use super::told::{FleetShared, Member};
 use super::{Fleet, Held, Template};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mirror::drive::{Seat, TOKENS};
-use crate::mirror::{Builder, Cause, Change, Delta, Driver, Mirror, Notice};
+use crate::mirror::{Builder, Delta, Driver, Mirror};
 use crate::monitor::pace::Pace;
 use crate::names::Names;
 use crate::namespaces::{Change as Coming, Namespace, Watcher, discover};
+
+mod links;
+
+use links::moves;
 
 const FLEET: &str = "mirror";
 const WAKE: u64 = u64::MAX;
@@ -30,8 +33,6 @@ const WATCHER: u64 = u64::MAX - 1;
 const ENTERED: usize = 16;
 /// Times that one call asks what is readable: each time, as many as the kernel tells at once.
 const LOOKS: usize = 32;
-/// What is new is held back at most so long for where it came from.
-const HELD: Duration = Duration::from_millis(5);
 /// Pause before a namespace that could not be entered is tried again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -194,7 +195,7 @@ impl FleetDriver {
     }
 
     /// Forgets the changes that are held of a namespace, where they take more than `bytes`: for whoever has read all that
-    /// the [watches](Fleet::watch) return. A watch that has not is told [`Lagged`](Notice::Lagged).
+    /// the [watches](Fleet::watch) return. A watch that has not is told [`Lagged`](crate::mirror::Notice::Lagged).
     pub fn forget(&mut self, bytes: usize) {
         // What is held back has not been returned yet.
         let read = self.units.values_mut().filter(|unit| unit.log_bytes > bytes && unit.held.is_none());
@@ -668,84 +669,6 @@ impl FleetDriver {
         self.shared.tell(&mut guarded, &unit.member);
     }
 
-    /// What was held back long enough.
-    fn release(&mut self, now: Instant) {
-        let over: Vec<u64> = self
-            .units
-            .iter()
-            .filter(|(_, unit)| {
-                unit.held.is_some_and(|(_, since, round)| {
-                    let is_looked = self.round > round + 1 && !self.is_behind;
-                    is_looked || now.saturating_duration_since(since) >= HELD
-                })
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        for id in over {
-            let Some(unit) = self.units.get_mut(&id) else { continue };
-            let Some((place, ..)) = unit.held.take() else { continue };
-            let (member, mirror) = (Arc::clone(&unit.member), unit.mirror.clone());
-            let held: Vec<(u64, Delta)> = mirror.map_or_else(Vec::new, |mirror| {
-                mirror.shared.lock().core.log.since(place).filter_map(moves).collect()
-            });
-            for (_, delta) in held.iter().filter(|(_, delta)| delta.change() == Change::Added) {
-                self.arrive(&member, delta, now);
-            }
-            self.show(id);
-        }
-    }
-
-    /// A link came: from another namespace?
-    fn arrive(&mut self, member: &Arc<Member>, delta: &Delta, now: Instant) -> bool {
-        let Some(from) = self.moves.arrive(delta, member.id, now) else { return false };
-        member.lock().moved(delta.revision(), Move::From(from));
-        self.shared.lock().stats.moves += 1;
-        true
-    }
-
-    /// A link left for another namespace.
-    fn depart(&mut self, id: u64, delta: &Delta, now: Instant) {
-        let Some(moved) = delta.moved_to() else { return };
-        let to = moved.nsid.and_then(|nsid| self.who(id, nsid));
-        let Some(unit) = self.units.get(&id) else { return };
-        let namespace_of = |unit: &Unit| Arc::clone(&unit.member.lock().namespace);
-        let namespace = to.and_then(|to| self.units.get(&to)).map(namespace_of);
-        if let (Some(to), Some(ifindex)) = (to, moved.ifindex) {
-            self.moves.leave(delta, &namespace_of(unit), to, ifindex, now);
-        }
-        let to = MovedTo { nsid: moved.nsid, ifindex: moved.ifindex, namespace };
-        unit.member.lock().moved(delta.revision(), Move::To(to));
-    }
-
-    /// The namespace that another one knows by an id.
-    fn who(&mut self, from: u64, nsid: i32) -> Option<u64> {
-        if let Some(known) = self.moves.known(from, nsid) {
-            return known;
-        }
-        let handle = self.units.get(&from)?.driver.as_ref()?.handle().clone();
-        let mut asked: Vec<&Unit> = self.units.values().filter(|unit| unit.driver.is_some()).collect();
-        // One that has a new link is likely.
-        asked.sort_by_key(|unit| unit.held.is_none());
-        let mut found: HashMap<i32, u64> = HashMap::new();
-        for unit in asked {
-            let netns = unit.driver.as_ref().map(|driver| driver.handle().netns());
-            let known = netns.and_then(|netns| handle.nsid_of(netns).ok().flatten());
-            if let Some(known) = known {
-                found.insert(known, unit.member.id);
-            }
-            if known == Some(nsid) {
-                break;
-            }
-        }
-        handle.release();
-        let to = found.get(&nsid).copied();
-        found.into_iter().for_each(|(nsid, to)| self.moves.learn(from, nsid, Some(to)));
-        if to.is_none() {
-            self.moves.learn(from, nsid, None);
-        }
-        to
-    }
-
     /// Compares a namespace with the kernel when it is its turn.
     fn compare(&mut self, now: Instant) {
         let Some(id) = self.audits.next(now) else { return };
@@ -798,18 +721,6 @@ impl FleetDriver {
             .is_none_or(|watcher| !watcher.namespaces().is_empty() || self.shared.lock().trouble.is_some());
         has_looked && self.units.values().all(|unit| unit.is_synced || unit.member.lock().refused.is_some())
     }
-}
-
-/// Deltas that are about links' moving.
-fn moves((place, notice): (u64, &Notice)) -> Option<(u64, Delta)> {
-    let Notice::Delta(delta) = notice else { return None };
-    let may_have_moved = delta.kind() == Kind::Link
-        && match delta.change() {
-            Change::Added => delta.cause() == Cause::Event,
-            Change::Removed => delta.moved_to().is_some(),
-            Change::Changed => false,
-        };
-    may_have_moved.then(|| (place, delta.clone()))
 }
 
 fn is_scarce(error: &Error) -> bool {
