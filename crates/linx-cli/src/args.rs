@@ -277,7 +277,8 @@ pub(crate) struct Watch {
     /// The state first, also for people
     #[arg(long)]
     pub(crate) snapshot: bool,
-    /// Also what is hidden from people: states of neighbours, NOARP entries, lifetimes, counters, table local
+    /// Also what is hidden from people: states of neighbours, NOARP entries, devices' multicast addresses, IPv6's
+    /// flags of links, lifetimes, counters, table local
     #[arg(long)]
     pub(crate) all: bool,
     /// Changes of a commit, or of one cause, that people see one by one; more are counted; 0: all are printed, and

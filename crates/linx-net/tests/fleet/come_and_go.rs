@@ -249,3 +249,55 @@ fn a_loop_of_ones_own_drives_a_fleet() {
     };
     assert_eq!(over.kind, ErrorKind::Unsubscribed);
 }
+
+/// For whoever has an own loop: all that is told at once is held until it was read, and forgotten then.
+#[test]
+fn what_is_told_at_once_is_held_and_forgotten_when_it_was_read() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let namespace = Namespace::new("fleet");
+    namespace.ip("link add ve0 type veth peer name ve1");
+    namespace.ip("link set ve1 up");
+    namespace.ip("link set ve0 up");
+    let routes: String = (0..40_000)
+        .map(|n| format!("route add 10.{}.{}.{}/32 dev ve0\n", 128 + (n >> 16), n >> 8 & 255, n & 255))
+        .collect();
+    namespace.batch(&routes);
+    let told = |bytes: Option<usize>| {
+        let builder = Fleet::builder().only(vec![namespace.netns()]);
+        let builder = builder.template(|builder| builder.routes().nft_where_allowed().rcvbuf(1 << 20));
+        let builder = bytes.into_iter().fold(builder, linx::mirror::FleetBuilder::hold);
+        let mut driver = builder.driver().unwrap();
+        let (fleet, cookie) = (driver.fleet(), namespace.netns().cookie().unwrap());
+        let mut watch = fleet.watch();
+        assert!(driver.netns(cookie).is_none() && driver.rcvbuf().is_none());
+        until("it is read", || {
+            driver.advance(Instant::now()).unwrap();
+            fleet.is_synced()
+        });
+        assert!(driver.has_entered() && driver.rcvbuf() == Some(1 << 20));
+        assert_eq!(driver.netns(cookie).unwrap().cookie().unwrap(), cookie);
+        while watch.try_next().unwrap().is_some() {}
+        // Nothing is left of what was read.
+        driver.forget(0);
+        namespace.ip("link set ve0 down");
+        let (mut deltas, mut lags) = (0, 0);
+        until("the routes are gone", || {
+            driver.advance(Instant::now()).unwrap();
+            while let Some(notice) = watch.try_next().unwrap() {
+                deltas += usize::from(delta(&notice).is_some());
+                lags += usize::from(matches!(notice.news, News::Mirror(Notice::Lagged)));
+            }
+            driver.forget(0);
+            watch.state(cookie).unwrap().routes().len() < 1000
+        });
+        namespace.ip("link set ve0 up");
+        namespace.batch(&routes);
+        (deltas, lags)
+    };
+    let (deltas, lags) = told(Some(256 << 20));
+    assert!(deltas >= 40_000 && lags == 0, "{deltas} {lags}");
+    // The control: as many as the other holds are not told one by one.
+    let (deltas, lags) = told(None);
+    assert!(deltas < 40_000 && lags > 0, "{deltas} {lags}");
+}

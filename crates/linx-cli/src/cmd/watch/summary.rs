@@ -47,7 +47,8 @@ fn which(sources: &BTreeMap<u64, Source>) -> String {
 pub(super) fn note_hidden(query: &Query) {
     let kinds = query.kinds();
     let hidden = [
-        (Object::Neigh, "neighbour states and NOARP entries"),
+        (Object::Link, "IPv6's own flags of links"),
+        (Object::Neigh, "neighbour states, NOARP entries and devices' multicast addresses"),
         (Object::Address, "lifetimes"),
         (Object::Nft, "counters"),
         (Object::Route, "table local"),

@@ -13,7 +13,7 @@ use linx::mirror::{
 };
 use linx::names::KnownSets;
 use linx::namespaces::Namespace;
-use linx::{Kind, Mirror, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
+use linx::{Kind, Mirror, NeighbourFlags, NeighbourState, NeighbourView, Object, ObjectRef, RouteView};
 use linx_wire::addr::family;
 use linx_wire::name::Name;
 
@@ -25,6 +25,9 @@ use crate::args::Family;
 use crate::filter::{Filter, Links, Query, Subject, Who, is_of};
 use crate::out::{Aside, Printer, counted, kind_words, note_set};
 use crate::place::Place;
+
+/// `IFLA_INET6_FLAGS`
+const INET6_FLAGS: &str = "af_spec.inet6.flags";
 
 /// `RT_TABLE_LOCAL`
 const LOCAL: u32 = 255;
@@ -292,8 +295,11 @@ impl Tail {
             }
             (Some(_), Some(_)) => {
                 let fields = delta.fields();
-                !fields.is_empty()
-                    && fields.iter().all(|field| field.contains("cacheinfo") || field.contains("expires"))
+                // What IPv6 notes of a link that came up (`IF_READY`) shows a minute later, when it is compared.
+                let says_nothing = |field: &String| {
+                    field.contains("cacheinfo") || field.contains("expires") || field == INET6_FLAGS
+                };
+                !fields.is_empty() && fields.iter().all(says_nothing)
             }
             _ => false,
         }
@@ -644,10 +650,17 @@ fn is_trigger(kind: Kind) -> bool {
     matches!(kind, Kind::Link | Kind::NextHop | Kind::Address | Kind::Rule)
 }
 
-/// What people do not see unless they ask for it: table local, and neighbours that need no resolution.
+/// What people do not see unless they ask for it: table local, neighbours that need no resolution, and the multicast
+/// addresses that a device receives, which come and go without a word.
 pub(super) fn is_aside(object: &ObjectRef<'_>, filter: &Filter) -> bool {
     match object {
         ObjectRef::Route(route) => route.table() == LOCAL && !filter.names_table(),
+        ObjectRef::Neighbour(neighbour) if neighbour.is_fdb() => {
+            let address = neighbour.lladdr();
+            let is_multicast =
+                address.is_some_and(|it| it.as_bytes().first().is_some_and(|byte| byte & 1 == 1));
+            is_multicast && neighbour.flags().contains(NeighbourFlags::SELF) && neighbour.dst().is_none()
+        }
         ObjectRef::Neighbour(neighbour) => neighbour.state().contains(NeighbourState::NOARP),
         _ => false,
     }
