@@ -475,7 +475,8 @@ fn namespaces_come_and_go_and_links_move_between_them() {
     if !running.seen.iter().any(|line| is_gone(line)) {
         running.find(is_gone);
     }
-    let of_it = |line: &Value| line.get("moved_to").or(line.get("moved_from")).is_some();
+    let is_ours = |line: &Value| line["netns"]["name"] == *from || line["netns"]["name"] == *to;
+    let of_it = |line: &Value| is_ours(line) && line.get("moved_to").or(line.get("moved_from")).is_some();
     let mut both = [(); 2].map(|()| json.find_json(of_it));
     both.sort_by_key(|line| line["op"] == "added");
     let [gone, came] = both;
