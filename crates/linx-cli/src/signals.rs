@@ -1,18 +1,24 @@
 //! Ctrl-C and SIGTERM: read on a thread of their own, so that they are heard whatever the others wait for.
 //!
 //! The first asks for a tidy end: flush, sum up, exit 0. When that does not come, because nobody takes the output or
-//! the kernel does not answer, a second signal or a few seconds end the process all the same. What comes with the first
+//! the kernel does not answer, a second signal or a few seconds without work end the process all the same. What comes with the first
 //! is not a second one: `timeout` tells its child, and then its whole group.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use linx_sys::{SIGINT, SIGTERM, Signals, Wake, wait_readable};
+use linx_sys::{SIGINT, SIGTERM, Signals, Wake, processor_time, wait_readable};
 
 use crate::error::{Failure, Outcome, note, status};
 
-/// How long a tidy end may take.
+/// How long a tidy end may take in which nothing goes on.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// As much processor time in it says that something does: there is much to sum up.
+const WORK: Duration = Duration::from_millis(300);
+
+/// How long it may take in all.
+const MOST: Duration = Duration::from_secs(20);
 
 /// A signal that comes so soon after the first is the same wish: people need longer.
 const ECHO: Duration = Duration::from_millis(250);
@@ -45,15 +51,23 @@ impl Blocked {
 
 fn attend(signals: &Signals, bell: &Wake) {
     let mut asked: Option<Instant> = None;
+    let (mut begun, mut worked) = (Instant::now(), Duration::ZERO);
     loop {
-        let left = asked.map(|at| (at + GRACE).saturating_duration_since(Instant::now()));
+        let left = asked.map(|_| (begun + GRACE).saturating_duration_since(Instant::now()));
         match wait_readable(signals.as_fd(), left) {
             Ok(true) if signals.take().is_none() => {}
             Ok(true) if asked.is_none() => {
                 bell.wake();
-                asked = Some(Instant::now());
+                (begun, worked) = (Instant::now(), processor_time());
+                asked = Some(begun);
             }
             Ok(true) if asked.is_some_and(|at| at.elapsed() < ECHO) => {}
+            Ok(false)
+                if asked.is_some_and(|at| at.elapsed() < MOST)
+                    && processor_time().saturating_sub(worked) > WORK =>
+            {
+                (begun, worked) = (Instant::now(), processor_time());
+            }
             _ => {
                 note("ended before all of its output was taken");
                 std::process::exit(i32::from(status::SYSTEM));

@@ -111,6 +111,12 @@ pub fn boottime() -> Duration {
     clock(ClockId::Boottime)
 }
 
+/// Processor time that this process has had so far, all threads together (CLOCK_PROCESS_CPUTIME_ID, clock_gettime(2)).
+#[must_use]
+pub fn processor_time() -> Duration {
+    clock(ClockId::ProcessCPUTime)
+}
+
 /// Time since the machine started, sleep not included (CLOCK_MONOTONIC): the clock of process events.
 #[must_use]
 pub fn monotonic() -> Duration {

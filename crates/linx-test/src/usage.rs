@@ -30,8 +30,7 @@ impl Usage {
 /// Processor time that this process has had. It needs no descriptor.
 #[must_use]
 pub fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    linx_sys::processor_time()
 }
 
 /// Processor time that the threads of this name have had, and how often they have gone to sleep.

@@ -147,6 +147,12 @@ impl Watch {
         None
     }
 
+    /// The notice that was returned last comes once more.
+    pub(super) fn back(&mut self, notice: Notice) {
+        self.place = self.place.saturating_sub(1);
+        self.ahead.push_front(notice);
+    }
+
     fn take(&mut self, guarded: &Guarded) -> Option<Notice> {
         let core = &guarded.core;
         if !self.begun {

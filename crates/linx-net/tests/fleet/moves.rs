@@ -8,7 +8,7 @@ use linx_test::{Namespace, is_root, skip_unless};
 
 use crate::{PATIENCE, alone, delta, fleet_of, synced};
 
-/// What is told of a link that moves: both ends of it, in any order.
+/// What is told of a link that moves: both ends of it, that where it was first.
 fn of_a_move(watch: &mut FleetWatch, from: u64, to: u64, name: &[u8]) -> (MovedTo, u32, MovedFrom) {
     let end = Instant::now() + PATIENCE;
     let (mut gone, mut come) = (None, None);
@@ -23,6 +23,7 @@ fn of_a_move(watch: &mut FleetWatch, from: u64, to: u64, name: &[u8]) -> (MovedT
                 gone = Some((told.moved_to().expect("told where to").clone(), link.index()));
             }
             Change::Added if delta.netns() == to => {
+                assert!(gone.is_some(), "it came before it left");
                 let of = told.moved_from().expect("told where from").clone();
                 assert_eq!(&*of.name, name);
                 come = Some(of);
@@ -114,6 +115,8 @@ fn no_move_is_lost_and_none_invented() {
     });
     fleet.quiet(PATIENCE).unwrap();
     let (mut gone, mut come, mut strange) = (0, 0, 0);
+    // Those that left and have not come: each leaves before it comes, though namespaces have turns.
+    let mut away = std::collections::BTreeSet::new();
     while let Some(told) = watch.next_timeout(Duration::from_millis(500)).unwrap() {
         let Some(delta) = delta(&told) else { continue };
         let Object::Link(link) = delta.object() else { continue };
@@ -122,11 +125,13 @@ fn no_move_is_lost_and_none_invented() {
             Change::Removed if moves => {
                 let to = told.moved_to().unwrap().namespace.as_ref().unwrap().cookie.unwrap();
                 assert!(to != delta.netns() && (to == a || to == b));
+                assert!(away.insert(link.name().as_bytes().to_vec()), "{delta}");
                 gone += 1;
             }
             Change::Added if moves => {
                 let from = told.moved_from().expect("told where from");
                 assert_eq!(&*from.name, link.name().as_bytes());
+                assert!(away.remove(link.name().as_bytes()), "it came before it left: {delta}");
                 come += 1;
             }
             Change::Changed => {}

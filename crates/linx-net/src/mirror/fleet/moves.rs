@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use linx_wire::route::{LinkView, Object};
 
-use super::told::MovedFrom;
+use super::told::{Departure, MovedFrom};
 use crate::mirror::{Change, Delta};
 use crate::namespaces::Namespace;
 
@@ -45,6 +45,7 @@ struct Left {
     ifindex: u32,
     body: Body,
     from: MovedFrom,
+    departure: Departure,
     at: Instant,
 }
 
@@ -80,9 +81,8 @@ impl Moves {
     pub(super) fn leave(
         &mut self,
         delta: &Delta,
-        namespace: &Arc<Namespace>,
-        to: u64,
-        ifindex: u32,
+        (member, namespace): (u64, &Arc<Namespace>),
+        (to, ifindex): (u64, u32),
         now: Instant,
     ) {
         let (Object::Link(link), Some(body)) = (delta.object(), Body::of(delta)) else { return };
@@ -92,12 +92,13 @@ impl Moves {
         if self.left.len() < MOST {
             let name = link.name().as_bytes().into();
             let from = MovedFrom { namespace: Arc::clone(namespace), ifindex: link.index(), name };
-            self.left.push(Left { to, ifindex, body, from, at: now });
+            let departure = Departure { member, revision: delta.revision() };
+            self.left.push(Left { to, ifindex, body, from, departure, at: now });
         }
     }
 
     /// Where a link that came to a namespace came from.
-    pub(super) fn arrive(&mut self, delta: &Delta, id: u64, now: Instant) -> Option<MovedFrom> {
+    pub(super) fn arrive(&mut self, delta: &Delta, id: u64, now: Instant) -> Option<(MovedFrom, Departure)> {
         let (Object::Link(link), true) = (delta.object(), delta.change() == Change::Added) else {
             return None;
         };
@@ -105,6 +106,6 @@ impl Moves {
         let left = self.left.swap_remove(at);
         let is_it = Body::of(delta).as_ref() == Some(&left.body)
             && now.saturating_duration_since(left.at) < WAITED_FOR;
-        is_it.then_some(left.from)
+        is_it.then_some((left.from, left.departure))
     }
 }

@@ -79,7 +79,15 @@ pub struct MovedFrom {
 #[derive(Clone, Debug)]
 pub(super) enum Move {
     To(MovedTo),
-    From(MovedFrom),
+    From(MovedFrom, Departure),
+}
+
+/// The notice that a link left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Departure {
+    /// The member that it left.
+    pub(super) member: u64,
+    pub(super) revision: u64,
 }
 
 impl FleetNotice {
@@ -96,7 +104,7 @@ impl FleetNotice {
     #[must_use]
     pub fn moved_from(&self) -> Option<&MovedFrom> {
         match self.moved.as_deref() {
-            Some(Move::From(from)) => Some(from),
+            Some(Move::From(from, _)) => Some(from),
             _ => None,
         }
     }
@@ -215,6 +223,11 @@ impl Reader {
         let member = self.ready.pop_front()?;
         self.queued.remove(&member.id);
         Some(member)
+    }
+
+    /// Whether there may be something of it to read.
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.queued.contains(&id)
     }
 
     /// There may be more of it.

@@ -8,20 +8,23 @@ use std::time::{Duration, Instant};
 
 use linx_sys::Wake;
 
-use super::told::{FleetNotice, FleetShared, Guarded, Member, News, Reader};
+use super::told::{Departure, FleetNotice, FleetShared, Guarded, Member, Move, News, Reader};
 use crate::error::{Error, Result};
-use crate::mirror::{State, Watch};
+use crate::mirror::{Notice, State, Watch};
 use crate::request::after;
 
 /// What happens in the namespaces of a [`Fleet`](super::Fleet): of each in its order, of all in turns.
 ///
 /// First [`News::Added`] and [`Synced`](crate::mirror::Notice::Synced) of each namespace that is there, then what changes.
 /// A watch that is not read costs nothing but the fleet's own logs (32 MiB of all namespaces together); where it is too
-/// far behind in one of them, it is told [`Lagged`](crate::mirror::Notice::Lagged) of that one.
+/// far behind in one of them, it is told [`Lagged`](crate::mirror::Notice::Lagged) of that one. That a link came from another
+/// namespace is told after it left that one.
 pub struct FleetWatch {
     shared: Arc<FleetShared>,
     id: u64,
     cursors: HashMap<u64, Cursor>,
+    /// Members that wait until it is told what a link that came to them left: who, and for which member.
+    waiting: Vec<(Arc<Member>, u64)>,
     bell: OnceLock<Wake>,
 }
 
@@ -34,6 +37,8 @@ struct Cursor {
     entered: u32,
     watch: Option<Watch>,
     cookie: Option<u64>,
+    /// The revision that was told last; the highest when some were lost.
+    told: u64,
 }
 
 impl Cursor {
@@ -65,6 +70,11 @@ impl Cursor {
             let until = if is_of_now { told.until } else { u64::MAX };
             match self.watch.as_mut().and_then(|watch| watch.step(until)) {
                 Some(notice) => {
+                    match &notice {
+                        Notice::Lagged => self.told = u64::MAX,
+                        Notice::Synced(_) => self.told = 0,
+                        other => self.told = other.revision().unwrap_or(self.told),
+                    }
                     moved =
                         notice.revision().filter(|_| is_of_now).and_then(|revision| told.move_of(revision));
                     News::Mirror(notice)
@@ -84,6 +94,23 @@ impl Cursor {
     }
 }
 
+/// Those that wait for a member are looked at again.
+fn go_on(waiting: &mut Vec<(Arc<Member>, u64)>, member: u64, reader: &mut Reader) {
+    if waiting.is_empty() {
+        return;
+    }
+    let (on, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(waiting).into_iter().partition(|(_, awaited)| *awaited == member);
+    *waiting = rest;
+    on.into_iter().for_each(|(other, _)| reader.again(other));
+}
+
+/// Whether it is still to be read that a link left.
+fn is_ahead(cursors: &HashMap<u64, Cursor>, departure: Departure, reader: &Reader) -> bool {
+    let is_untold = |cursor: &Cursor| cursor.told < departure.revision;
+    reader.has(departure.member) && cursors.get(&departure.member).is_some_and(is_untold)
+}
+
 impl FleetWatch {
     pub(super) fn new(shared: &Arc<FleetShared>) -> Self {
         let mut guarded = shared.lock();
@@ -101,7 +128,13 @@ impl FleetWatch {
         }
         guarded.readers.insert(id, reader);
         drop(guarded);
-        Self { shared: Arc::clone(shared), id, cursors: HashMap::new(), bell: OnceLock::new() }
+        Self {
+            shared: Arc::clone(shared),
+            id,
+            cursors: HashMap::new(),
+            waiting: Vec::new(),
+            bell: OnceLock::new(),
+        }
     }
 
     /// Waits for the next notice.
@@ -161,9 +194,27 @@ impl FleetWatch {
         let reader = guarded.readers.get_mut(&self.id)?;
         while let Some(member) = reader.pop() {
             let cursor = self.cursors.entry(member.id).or_default();
-            let Some((notice, is_last)) = cursor.step(&member, reader) else { continue };
+            let Some((notice, is_last)) = cursor.step(&member, reader) else {
+                go_on(&mut self.waiting, member.id, reader);
+                continue;
+            };
+            match (notice.moved.as_deref(), &notice.news) {
+                (Some(Move::From(_, departure)), News::Mirror(told))
+                    if is_ahead(&self.cursors, *departure, reader) =>
+                {
+                    if let Some(watch) = self.cursors.get_mut(&member.id).and_then(|it| it.watch.as_mut()) {
+                        watch.back(told.clone());
+                    }
+                    self.waiting.retain(|(other, _)| other.id != member.id);
+                    self.waiting.push((member, departure.member));
+                    continue;
+                }
+                (Some(Move::To(_)), _) => go_on(&mut self.waiting, member.id, reader),
+                _ => {}
+            }
             if is_last {
                 self.cursors.remove(&member.id);
+                go_on(&mut self.waiting, member.id, reader);
             } else {
                 reader.again(member);
             }

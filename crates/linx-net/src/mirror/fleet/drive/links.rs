@@ -44,8 +44,8 @@ impl FleetDriver {
 
     /// A link came: from another namespace?
     pub(super) fn arrive(&mut self, member: &Arc<Member>, delta: &Delta, now: Instant) -> bool {
-        let Some(from) = self.moves.arrive(delta, member.id, now) else { return false };
-        member.lock().moved(delta.revision(), Move::From(from));
+        let Some((from, departure)) = self.moves.arrive(delta, member.id, now) else { return false };
+        member.lock().moved(delta.revision(), Move::From(from, departure));
         self.shared.lock().stats.moves += 1;
         true
     }
@@ -58,7 +58,7 @@ impl FleetDriver {
         let namespace_of = |unit: &Unit| Arc::clone(&unit.member.lock().namespace);
         let namespace = to.and_then(|to| self.units.get(&to)).map(namespace_of);
         if let (Some(to), Some(ifindex)) = (to, moved.ifindex) {
-            self.moves.leave(delta, &namespace_of(unit), to, ifindex, now);
+            self.moves.leave(delta, (id, &namespace_of(unit)), (to, ifindex), now);
         }
         let to = MovedTo { nsid: moved.nsid, ifindex: moved.ifindex, namespace };
         unit.member.lock().moved(delta.revision(), Move::To(to));
