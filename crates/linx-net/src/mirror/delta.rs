@@ -266,7 +266,8 @@ impl Delta {
     }
 
     /// Of an object that changed, the fields that differ: dotted paths of accessor names. Of lifetimes those
-    /// (`cacheinfo.valid`, `cacheinfo.expires`) that end at another moment than before.
+    /// (`cacheinfo.valid`, `cacheinfo.expires`) that end at another moment than before. What is only audited is among them
+    /// where an audit found it; JSON names it also where it changed along with what was announced.
     #[must_use]
     pub fn fields(&self) -> &[String] {
         let (Some(before), Some(after)) = (self.before(), self.after()) else { return &[] };
