@@ -37,7 +37,7 @@ pub(crate) fn run(mode: Mode, args: &[String]) -> Verdict {
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { seconds: 6, targets: Vec::new() };
+    let mut options = Options { seconds: 3, targets: Vec::new() };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == "--seconds" {
