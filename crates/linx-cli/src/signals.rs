@@ -1,8 +1,8 @@
 //! Ctrl-C and SIGTERM: read on a thread of their own, so that they are heard whatever the others wait for.
 //!
 //! The first asks for a tidy end: flush, sum up, exit 0. When that does not come, because nobody takes the output or
-//! the kernel does not answer, a second signal or a few seconds without work end the process all the same. What comes with the first
-//! is not a second one: `timeout` tells its child, and then its whole group.
+//! the kernel does not answer, a second signal or a few seconds without work end the process all the same. What comes
+//! with the first is not a second one: `timeout` tells its child, and then its whole group.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};

@@ -299,7 +299,10 @@ impl Tasks {
     fn take_due(&mut self, now: Instant) -> Option<Task> {
         let rank = |task: &Task| KINDS.iter().position(|kind| *kind == task.scope.kind);
         let waits = self.waits_for_links();
-        let is_due = |task: &Task| task.due <= now && !waits(task) && self.is_judged(task);
+        // Where there is always more to receive, it is read without being judged in the end.
+        let is_ready =
+            |task: &Task| !task.follows() || self.can_judge(task) || now >= task.due + LONGEST_PAUSE;
+        let is_due = |task: &Task| task.due <= now && !waits(task) && is_ready(task);
         let due = self.list.iter().enumerate().filter(|(_, task)| is_due(task));
         let (at, _) = due.min_by_key(|(_, task)| (rank(task), task.due))?;
         Some(self.list.swap_remove(at))
@@ -312,8 +315,8 @@ impl Tasks {
 
     /// Whether the state can tell what of a task is to be read: the sockets are read one after the other, so what was
     /// announced on one before the trigger on another may be fed after it. Once all were read again, it has been.
-    fn is_judged(&self, task: &Task) -> bool {
-        !task.follows() || self.drains >= task.added + 2
+    fn can_judge(&self, task: &Task) -> bool {
+        self.drains >= task.added + 2
     }
 
     /// Whether anything may be there twice.
@@ -386,8 +389,8 @@ impl Reading {
         });
     }
 
-    /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway, or by a next hop object, that stands among the hops of a set of
-    /// the same destination and metric is there, and not shown (KERNEL.md 4.3).
+    /// Whether the kernel leaves an IPv6 route out of its lists: one without a gateway, or by a next hop object, that stands
+    /// among the hops of a set of the same destination and metric is there, and not shown (KERNEL.md 4.3).
     pub(super) fn hides(&self, hash: u32, object: &ObjectRef<'_>) -> bool {
         let ObjectRef::Route(route) = object else { return false };
         // Where announcements were lost, that of its end may be among them; and some ends are not announced.
@@ -482,7 +485,7 @@ impl Core {
 
     /// Narrows what is to be read to what may have changed; false when nothing can have.
     fn refine(&self, task: &mut Task) -> bool {
-        if !task.follows() {
+        if !task.follows() || !self.tasks.can_judge(task) {
             return true;
         }
         match task.scope.kind {

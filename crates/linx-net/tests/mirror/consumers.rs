@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use linx::{Mirror, Notice, RouteView};
-use linx_test::{Dice, Namespace, PATIENCE, StopOnDrop, Storm, is_root};
+use linx_test::{Dice, Namespace, PATIENCE, StopOnDrop, Storm, is_root, skip_unless};
 
 use crate::{is_long, seed};
 
@@ -94,4 +94,26 @@ fn a_snapshot_and_the_deltas_after_it_are_the_state_for_everybody_who_joins() {
     let left = mirror.snapshot().routes().iter().filter(|route| route.table() == 254).count();
     let there = linx::Handle::new(&namespace.netns()).unwrap().routes().all().unwrap();
     assert_eq!(left, there.iter().filter(|route| route.table() == 254).count());
+}
+
+/// A watch has taken notices along that the log does not hold any more when it goes on: it lags as if it had not.
+#[test]
+fn a_watch_that_stops_in_a_storm_has_the_state_of_what_it_was_told() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("along");
+    let mut storm = Storm::new(&namespace);
+    let mirror = Mirror::builder(&namespace.netns()).routes().audit(None).rcvbuf(64 << 20).start().unwrap();
+    let mut watch = mirror.watch();
+    let mut own = watch.state();
+    storm.cycles(100, 1);
+    mirror.quiet(PATIENCE).unwrap();
+    for _ in 0..10 {
+        own.apply(&watch.try_next().unwrap().unwrap());
+        assert_eq!(watch.state().fingerprint(), own.fingerprint());
+    }
+    storm.cycles(20_000, 1);
+    mirror.quiet(PATIENCE).unwrap();
+    assert!(matches!(watch.try_next().unwrap(), Some(Notice::Lagged)));
+    assert_eq!(watch.state().fingerprint(), mirror.snapshot().fingerprint());
+    assert!(watch.try_next().unwrap().is_none());
 }

@@ -1,5 +1,6 @@
 //! Histories that broke a promise once, as small as they could be made.
 
+use super::super::resync::LONGEST_PAUSE;
 use super::ops::How::{Add, Append, Prepend, Replace};
 use super::ops::Op::{self, *};
 use super::ops::To::{self, Hops, Nowhere, Object};
@@ -28,6 +29,12 @@ fn v6(how: super::ops::How, dst: u8, to: To) -> Op {
     Route { how, v6: true, dst, metric: false, own_table: false, protocol: 0, source: 0, to }
 }
 
+/// The IPv6 default route, with a source.
+fn v6_from(source: u8) -> Op {
+    let to = Hops(vec![(1, 0)]);
+    Route { how: Add, v6: true, dst: 0, metric: false, own_table: false, protocol: 0, source, to }
+}
+
 fn v4(how: super::ops::How, dst: u8, to: To) -> Op {
     Route { how, v6: false, dst, metric: false, own_table: false, protocol: 0, source: 0, to }
 }
@@ -40,16 +47,7 @@ fn a_last_reading_that_is_not_needed_ends_the_first_state_too() {
 
 #[test]
 fn a_route_that_lost_its_source_follows_from_the_address() {
-    let route = Route {
-        how: Add,
-        v6: true,
-        dst: 0,
-        metric: false,
-        own_table: false,
-        protocol: 0,
-        source: 2,
-        to: Hops(vec![(1, 0)]),
-    };
+    let route = v6_from(2);
     holds(
         PLENTY,
         true,
@@ -360,16 +358,7 @@ fn a_blackhole_that_a_set_replaced_goes_though_a_link_of_the_set_went_too() {
 
 #[test]
 fn a_route_announced_before_its_source_went_but_read_after_it_loses_it_too() {
-    let route = Route {
-        how: Add,
-        v6: true,
-        dst: 0,
-        metric: false,
-        own_table: false,
-        protocol: 0,
-        source: 2,
-        to: Hops(vec![(1, 0)]),
-    };
+    let route = v6_from(2);
     holds(
         PLENTY,
         false,
@@ -409,4 +398,18 @@ fn ipv4_routes_whose_hops_stand_in_another_order_are_two() {
         vec![link(0), LinkUp(0), v4(Add, 0, hops(2, 1))],
         vec![Do(v4(Append, 0, hops(1, 2)))],
     );
+}
+
+#[test]
+fn what_follows_is_read_though_there_is_always_more_to_receive() {
+    let before = vec![link(0), LinkUp(0), v4(Add, 2, Hops(vec![(0, 0)]))];
+    let history = History { room: PLENTY, compat: false, before, steps: Vec::new() };
+    let mut world = run(&history, Without::Nothing).unwrap_or_else(|why| panic!("{why}"));
+    world.kernel.apply(&LinkDown(0));
+    world.kernel.lock();
+    world.hear();
+    let now = world.now();
+    let is_read = world.core.next_reading(now + LONGEST_PAUSE / 2).is_some();
+    assert!(!is_read, "the state cannot tell yet what hangs on it");
+    assert!(world.core.next_reading(now + LONGEST_PAUSE * 2).is_some(), "it is not put off for ever");
 }

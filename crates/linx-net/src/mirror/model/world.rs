@@ -181,9 +181,18 @@ impl World {
         }
     }
 
-    fn intake(&mut self) -> Result<(), String> {
+    /// Takes what was announced, as where there is more than is read at once.
+    pub(super) fn hear(&mut self) {
         self.drain();
         self.feed();
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn intake(&mut self) -> Result<(), String> {
+        self.hear();
         self.core.tasks.drained();
         if self.core.synced {
             self.core.rest(self.now);
