@@ -53,14 +53,22 @@ struct Unit {
     pause: Duration,
     /// The place in the log up to which it was looked through.
     seen: u64,
-    /// From this place on it is held back, since when, and since which round.
-    held: Option<(u64, Instant, u64)>,
     is_synced: bool,
+    /// What its log takes; [`FleetDriver::log_bytes`] is the sum.
     log_bytes: usize,
     events: u64,
     datagrams: u64,
     /// How many it had when it was entered.
     sockets: usize,
+}
+
+/// What of a namespace is held back: a link that came may have left another.
+#[derive(Clone, Copy)]
+struct Holding {
+    /// The place in the log from which on it is held back.
+    place: u64,
+    since: Instant,
+    round: u64,
 }
 
 /// A fleet without a thread of its own: for an event loop. Wait until its descriptor is readable or
@@ -89,6 +97,10 @@ pub struct FleetDriver {
     names: Arc<Names>,
     buf: RecvBuf,
     due: BTreeSet<(Instant, u64)>,
+    /// Which are held back: few, if any.
+    holding: BTreeMap<u64, Holding>,
+    /// What all logs take.
+    log_bytes: usize,
     next_id: u64,
     round: u64,
     moves: Moves,
@@ -133,6 +145,8 @@ impl FleetDriver {
             names: Arc::new(Names::load()),
             buf: RecvBuf::for_events(),
             due: BTreeSet::new(),
+            holding: BTreeMap::new(),
+            log_bytes: 0,
             next_id: 1,
             round: 0,
             moves: Moves::default(),
@@ -198,20 +212,20 @@ impl FleetDriver {
     /// the [watches](Fleet::watch) return. A watch that has not is told [`Lagged`](crate::mirror::Notice::Lagged).
     pub fn forget(&mut self, bytes: usize) {
         // What is held back has not been returned yet.
-        let read = self.units.values_mut().filter(|unit| unit.log_bytes > bytes && unit.held.is_none());
-        for unit in read {
+        let holding = &self.holding;
+        let is_read = |(id, unit): &(&u64, &mut Unit)| unit.log_bytes > bytes && !holding.contains_key(*id);
+        for (_, unit) in self.units.iter_mut().filter(is_read) {
             unit.driver.iter().for_each(|driver| driver.forget(bytes));
-            unit.log_bytes = 0;
+            self.log_bytes -= std::mem::take(&mut unit.log_bytes);
         }
     }
 
     /// When [`advance`](Self::advance) wants to be called, if its descriptor is not readable before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let is_holding = self.units.values().any(|unit| unit.held.is_some());
         let due = self.due.first().map(|(due, _)| *due);
         let watcher = self.watcher.as_ref().map(Watcher::deadline);
-        let at_once = is_holding.then(Instant::now);
+        let at_once = (!self.holding.is_empty()).then(Instant::now);
         [due, watcher, self.audits.deadline(), at_once].into_iter().flatten().min()
     }
 
@@ -375,7 +389,6 @@ impl FleetDriver {
             due: None,
             pause: FIRST_PAUSE,
             seen: 0,
-            held: None,
             is_synced: false,
             log_bytes: 0,
             events: 0,
@@ -434,8 +447,9 @@ impl FleetDriver {
         let label = unit.member.lock().namespace.name.clone();
         driver.end(why.clone().inside(&label));
         let inode = unit.member.lock().namespace.inode;
-        unit.held = None;
         unit.mirror = None;
+        self.log_bytes -= std::mem::take(&mut unit.log_bytes);
+        self.holding.remove(&id);
         self.audits.forget(id);
         if let Some(watcher) = &mut self.watcher {
             watcher.unpin(inode);
@@ -524,8 +538,8 @@ impl FleetDriver {
         self.sockets += unit.sockets;
         unit.driver = Some(driver);
         unit.mirror = Some(mirror.clone());
-        (unit.pause, unit.seen, unit.held, unit.is_synced) = (FIRST_PAUSE, 0, None, false);
-        (unit.events, unit.datagrams, unit.log_bytes) = (0, 0, 0);
+        (unit.pause, unit.seen, unit.is_synced) = (FIRST_PAUSE, 0, false);
+        (unit.events, unit.datagrams) = (0, 0);
         let member = Arc::clone(&unit.member);
         let mut guarded = self.shared.lock();
         guarded.by_cookie.insert(cookie, id);
@@ -619,7 +633,8 @@ impl FleetDriver {
             let guarded = mirror.shared.lock();
             let core = &guarded.core;
             let moving: Vec<(u64, Delta)> = core.log.since(unit.seen).filter_map(moves).collect();
-            unit.log_bytes = core.log.heap_bytes();
+            let before = std::mem::replace(&mut unit.log_bytes, core.log.heap_bytes());
+            self.log_bytes = self.log_bytes - before + unit.log_bytes;
             (moving, core.log.end(), core.stats.events)
         };
         let was_synced = std::mem::replace(&mut unit.is_synced, mirror.is_synced());
@@ -645,11 +660,9 @@ impl FleetDriver {
         if is_new {
             self.audits.begin(id, self.audit, now);
         }
-        let is_alone = self.units.len() < 2;
-        let Some(unit) = self.units.get_mut(&id) else { return };
-        if let Some(place) = first_new.filter(|_| !is_alone) {
-            let (place, since) = unit.held.map_or((place, now), |(place, since, _)| (place, since));
-            unit.held = Some((place, since, self.round));
+        if let Some(place) = first_new.filter(|_| self.units.len() > 1) {
+            let round = self.round;
+            self.holding.entry(id).or_insert(Holding { place, since: now, round }).round = round;
         }
         if is_told {
             self.show(id);
@@ -659,7 +672,7 @@ impl FleetDriver {
     /// Lets the watches read a namespace, up to where it is held back.
     fn show(&self, id: u64) {
         let Some(unit) = self.units.get(&id) else { return };
-        let until = unit.held.map_or(unit.seen, |(place, ..)| place);
+        let until = self.holding.get(&id).map_or(unit.seen, |holding| holding.place);
         {
             let mut told = unit.member.lock();
             told.until = until;
@@ -689,15 +702,14 @@ impl FleetDriver {
 
     /// Logs take a bounded amount of memory: the largest is shortened first.
     fn shed(&mut self) {
-        let mut all: usize = self.units.values().map(|unit| unit.log_bytes).sum();
-        while all > self.hold.unwrap_or(LOGS) {
+        while self.log_bytes > self.hold.unwrap_or(LOGS) {
             let Some(unit) = self.units.values_mut().max_by_key(|unit| unit.log_bytes) else { return };
             let Some(mirror) = &unit.mirror else { return };
             let most = unit.log_bytes - unit.log_bytes / 4;
             let mut guarded = mirror.shared.lock();
             guarded.core.log.shed(most.min(unit.log_bytes.saturating_sub(1)));
             let left = guarded.core.log.heap_bytes();
-            all -= unit.log_bytes.saturating_sub(left);
+            self.log_bytes = self.log_bytes - unit.log_bytes + left;
             unit.log_bytes = left;
         }
     }

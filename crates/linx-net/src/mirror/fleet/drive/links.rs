@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use linx_wire::Kind;
 
 use super::super::told::{Member, Move, MovedTo};
-use super::{FleetDriver, Unit};
+use super::{FleetDriver, Holding, Unit};
 use crate::mirror::{Cause, Change, Delta, Notice};
 
 /// What is new is held back at most so long for where it came from.
@@ -17,20 +17,16 @@ const HELD: Duration = Duration::from_millis(5);
 impl FleetDriver {
     /// What was held back long enough.
     pub(super) fn release(&mut self, now: Instant) {
-        let over: Vec<u64> = self
-            .units
-            .iter()
-            .filter(|(_, unit)| {
-                unit.held.is_some_and(|(_, since, round)| {
-                    let is_looked = self.round > round + 1 && !self.is_behind;
-                    is_looked || now.saturating_duration_since(since) >= HELD
-                })
-            })
-            .map(|(id, _)| *id)
-            .collect();
+        let (round, is_behind) = (self.round, self.is_behind);
+        let is_over = |holding: &Holding| {
+            let is_looked = round > holding.round + 1 && !is_behind;
+            is_looked || now.saturating_duration_since(holding.since) >= HELD
+        };
+        let over: Vec<u64> =
+            self.holding.iter().filter(|(_, holding)| is_over(holding)).map(|(id, _)| *id).collect();
         for id in over {
-            let Some(unit) = self.units.get_mut(&id) else { continue };
-            let Some((place, ..)) = unit.held.take() else { continue };
+            let Some(Holding { place, .. }) = self.holding.remove(&id) else { continue };
+            let Some(unit) = self.units.get(&id) else { continue };
             let (member, mirror) = (Arc::clone(&unit.member), unit.mirror.clone());
             let held: Vec<(u64, Delta)> = mirror.map_or_else(Vec::new, |mirror| {
                 mirror.shared.lock().core.log.since(place).filter_map(moves).collect()
@@ -72,7 +68,7 @@ impl FleetDriver {
         let handle = self.units.get(&from)?.driver.as_ref()?.handle().clone();
         let mut asked: Vec<&Unit> = self.units.values().filter(|unit| unit.driver.is_some()).collect();
         // One that has a new link is likely.
-        asked.sort_by_key(|unit| unit.held.is_none());
+        asked.sort_by_key(|unit| !self.holding.contains_key(&unit.member.id));
         let mut found: HashMap<i32, u64> = HashMap::new();
         for unit in asked {
             let netns = unit.driver.as_ref().map(|driver| driver.handle().netns());
