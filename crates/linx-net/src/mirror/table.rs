@@ -242,8 +242,8 @@ impl<'a> Iterator for Pages<'a> {
     }
 }
 
-/// Bodies (stamp and bytes, each from a whole word on), room, lengths of the bytes, hashes, number of records: in the order
-/// in which the records came, so that most additions move no other. Or nothing at all.
+/// Bodies (stamp and bytes, each from a whole word on), room, lengths of the bytes, hashes, words of all bodies, number of
+/// records: in the order in which the records came, so that most additions move no other. Or nothing at all.
 #[derive(Clone, Default)]
 struct Page(Arc<[u32]>);
 
@@ -257,9 +257,12 @@ fn words(lens: &[u32]) -> usize {
     lens.iter().map(|len| body_words(*len)).sum()
 }
 
+/// Words at the end of a page: of all bodies, and the number of records.
+const ENDS: usize = 2;
+
 /// Words of a page of this many records with bodies of so many.
 fn page_words(records: usize, bodies: usize) -> usize {
-    bodies + 2 * records + 1
+    bodies + 2 * records + ENDS
 }
 
 impl Page {
@@ -272,7 +275,7 @@ impl Page {
         }
         let mut page = blank(page_words(count, bodies));
         if let Some(words) = Arc::get_mut(&mut page) {
-            let end = words.len() - 1;
+            let end = words.len() - ENDS;
             let (mut body, hash) = (0, end - count);
             for (at, (hash_of, record)) in records.enumerate() {
                 put(words, hash + at, &[hash_of]);
@@ -280,7 +283,7 @@ impl Page {
                 put_body(words, body, record);
                 body += body_words(record.len());
             }
-            put(words, end, &[count as u32]);
+            put(words, end, &[body as u32, count as u32]);
         }
         Self(page)
     }
@@ -288,7 +291,7 @@ impl Page {
     /// Hashes, lengths, and the bodies with the room behind them.
     fn parts(&self) -> (&[u32], &[u32], &[u32]) {
         let split = |words: &'_ [u32], count: usize| words.len().checked_sub(count);
-        let Some((count, words)) = self.0.split_last() else { return Default::default() };
+        let Some((words, [_, count])) = self.0.split_last_chunk::<ENDS>() else { return Default::default() };
         let count = *count as usize;
         let Some((words, hashes)) = split(words, count).and_then(|at| words.split_at_checked(at)) else {
             return Default::default();
@@ -303,10 +306,14 @@ impl Page {
         self.0.last().map_or(0, |count| *count as usize)
     }
 
+    /// Words of its bodies.
+    fn body_words(&self) -> usize {
+        self.0.last_chunk::<ENDS>().map_or(0, |[bodies, _]| *bodies as usize)
+    }
+
     /// Its words that are not room.
     fn used(&self) -> usize {
-        let (_, lens, _) = self.parts();
-        page_words(lens.len(), words(lens))
+        page_words(self.len(), self.body_words())
     }
 
     fn records(&self) -> Records<'_> {
@@ -372,23 +379,26 @@ impl Page {
         let (leaving, after) = rest.split_at(gone.min(rest.len()));
         let (count, added) = (hashes.len(), usize::from(new.is_some()));
         let then = before.len() + added + after.len();
-        let body = words(before);
-        let behind = body + words(leaving)..body + words(leaving) + words(after);
+        let all = self.body_words();
+        // The shorter side is counted.
+        let body = if before.len() < rest.len() { words(before) } else { all - words(rest) };
+        let behind = body + words(leaving)..all;
         let behind_to = body + new.map_or(0, |record| body_words(record.len()));
-        let used = page_words(then, behind_to + behind.len());
+        let bodies = behind_to + behind.len();
+        let used = page_words(then, bodies);
 
         let room = self.0.len();
         let in_place =
             used <= room && room <= used + used / 4 + STEP_WORDS && Arc::get_mut(&mut self.0).is_some();
         let mut page = if in_place { std::mem::take(&mut self.0) } else { blank(used) };
         // Where the columns begin, and begin then.
-        let (hash_from, hash_to) = (room - 1 - count, page.len() - 1 - then);
+        let (hash_from, hash_to) = (room - ENDS - count, page.len() - ENDS - then);
         let (len_from, len_to) = (hash_from - count, hash_to - then);
         let mut moves = [
             (len_from..len_from + index, len_to),
             (len_from + index + gone..hash_from, len_to + index + added),
             (hash_from..hash_from + index, hash_to),
-            (hash_from + index + gone..room - 1, hash_to + index + added),
+            (hash_from + index + gone..room - ENDS, hash_to + index + added),
         ];
         if let Some(words) = Arc::get_mut(&mut page) {
             if !in_place {
@@ -411,7 +421,7 @@ impl Page {
                 put(words, len_to + index, &[record.len()]);
                 put_body(words, body, record);
             }
-            put(words, words.len() - 1, &[then as u32]);
+            put(words, words.len() - ENDS, &[bodies as u32, then as u32]);
         }
         self.0 = page;
     }
