@@ -6,25 +6,34 @@ use crate::Verdict;
 use crate::run::{self, Mode, Outcome, cargo, output};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod seeds;
+
 pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 
-/// What cargo-fuzz passes for coverage, without a sanitizer.
-const FLAGS: [&str; 7] = [
+/// What the kernel said, one datagram a record.
+const RECORDED: &str = "crates/linx-wire/testdata";
+
+/// What cargo-fuzz passes for coverage, without a sanitizer and (its `--strip-dead-code`) without what is never called.
+const FLAGS: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    "-Clink-dead-code",
     "-Ccodegen-units=1",
 ];
 
 struct Options {
     seconds: u64,
+    /// The longest input that is made, bytes; without it, as long as the longest of the corpus.
+    max_len: Option<u32>,
+    /// Whether what is left of the corpus is put among the seeds.
+    keep: bool,
     targets: Vec<String>,
 }
 
@@ -37,12 +46,15 @@ pub(crate) fn run(mode: Mode, args: &[String]) -> Verdict {
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { seconds: 3, targets: Vec::new() };
+    let mut options = Options { seconds: 3, max_len: None, keep: false, targets: Vec::new() };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == "--seconds" {
-            let value = args.next().map(String::as_str).unwrap_or_default();
-            options.seconds = value.parse().map_err(|_| format!("--seconds: \"{value}\" is not a number"))?;
+            options.seconds = number(arg, args.next())?;
+        } else if arg == "--max-len" {
+            options.max_len = Some(number(arg, args.next())?);
+        } else if arg == "--keep" {
+            options.keep = true;
         } else if arg.starts_with('-') {
             return Err(format!("no option \"{arg}\""));
         } else {
@@ -50,6 +62,11 @@ fn parse(args: &[String]) -> Result<Options, String> {
         }
     }
     Ok(options)
+}
+
+fn number<T: FromStr>(option: &str, value: Option<&String>) -> Result<T, String> {
+    let value = value.map(String::as_str).unwrap_or_default();
+    value.parse().map_err(|_| format!("{option}: \"{value}\" is not a number"))
 }
 
 fn fuzz(mode: Mode, options: &Options) -> Verdict {
@@ -76,7 +93,7 @@ fn fuzz(mode: Mode, options: &Options) -> Verdict {
             scope.spawn(|| {
                 loop {
                     let Some(target) = queue.lock().ok().and_then(|mut queue| queue.next()) else { return };
-                    let outcome = campaign(&folder, target, options.seconds);
+                    let outcome = campaign(&folder, target, options);
                     if let Ok(mut results) = results.lock() {
                         results.push((target.clone(), outcome));
                     }
@@ -84,7 +101,11 @@ fn fuzz(mode: Mode, options: &Options) -> Verdict {
             });
         }
     });
-    summary(results.into_inner().unwrap_or_default(), started.elapsed())
+    let verdict = summary(results.into_inner().unwrap_or_default(), started.elapsed());
+    if options.keep && verdict == Verdict::Passed {
+        return keep(&folder, &chosen);
+    }
+    verdict
 }
 
 fn summary(mut results: Vec<(String, Outcome)>, took: Duration) -> Verdict {
@@ -133,28 +154,71 @@ fn build(mode: Mode) -> Result<PathBuf, String> {
     Ok(Path::new("target/fuzz").join(host).join("release"))
 }
 
-/// One target for so many seconds, from its corpus and its committed seeds.
-fn campaign(folder: &Path, target: &str, seconds: u64) -> Outcome {
-    let corpus = Path::new("fuzz/corpus").join(target);
-    let artifacts = Path::new("fuzz/artifacts").join(target);
-    for folder in [&corpus, &artifacts] {
-        if let Err(error) = std::fs::create_dir_all(folder) {
-            let trouble = Some(format!("{}: {error}", folder.display()));
-            return Outcome { code: None, trouble, lines: Vec::new() };
-        }
-    }
+/// One target for so many seconds, from its corpus, its seeds and what was recorded.
+fn campaign(folder: &Path, target: &str, options: &Options) -> Outcome {
+    let paths = match Folders::of(target) {
+        Ok(paths) => paths,
+        Err(why) => return Outcome { code: None, trouble: Some(why), lines: Vec::new() },
+    };
     let mut command = Command::new(folder.join(target));
     command
-        .arg(format!("-max_total_time={seconds}"))
-        .arg(format!("-artifact_prefix={}/", artifacts.display()))
+        .arg(format!("-max_total_time={}", options.seconds))
+        .arg(format!("-artifact_prefix={}/", paths.artifacts.display()))
         .args(["-print_final_stats=1", "-rss_limit_mb=2048", "-timeout=20", "-verbosity=0"])
-        .arg(&corpus);
-    for seeds in [Path::new("fuzz/seeds").join(target), PathBuf::from("crates/linx-wire/testdata")] {
-        if seeds.is_dir() {
-            command.arg(seeds);
+        .args(options.max_len.map(|most| format!("-max_len={most}")))
+        .args([&paths.corpus, &paths.seeds, Path::new(RECORDED)]);
+    run::run(command, Mode::Keep, Duration::from_secs(options.seconds.saturating_add(120)))
+}
+
+/// Makes the seeds of each target anew: the fewest and shortest inputs that reach what all of them reach.
+fn keep(folder: &Path, targets: &[String]) -> Verdict {
+    let mut troubles = Vec::new();
+    for target in targets {
+        match Folders::of(target).and_then(|paths| merged(folder, target, &paths)) {
+            Ok(seeds) => println!("kept {target:<24} {:>6} seeds", seeds.len()),
+            Err(why) => troubles.push(format!("{target}: {why}")),
         }
     }
-    run::run(command, Mode::Keep, Duration::from_secs(seconds.saturating_add(120)))
+    if troubles.is_empty() { Verdict::Passed } else { Verdict::Failed(troubles.join("; ")) }
+}
+
+fn merged(folder: &Path, target: &str, paths: &Folders) -> Result<Vec<Vec<u8>>, String> {
+    let into = Path::new("target/fuzz/merged").join(target);
+    seeds::empty(&into)?;
+    let mut command = Command::new(folder.join(target));
+    command
+        .args(["-merge=1", "-rss_limit_mb=2048", "-timeout=20", "-verbosity=0"])
+        .arg(format!("-artifact_prefix={}/", paths.artifacts.display()))
+        .args([&into, &paths.corpus, &paths.seeds]);
+    let outcome = run::run(command, Mode::Keep, Duration::from_secs(600));
+    if !outcome.ok() {
+        return Err(outcome.why());
+    }
+    let seeds = seeds::of_folder(&into)?;
+    seeds::write(&seeds::file(target), &seeds)?;
+    Ok(seeds)
+}
+
+/// Where a target finds its inputs and leaves what fails.
+struct Folders {
+    corpus: PathBuf,
+    seeds: PathBuf,
+    artifacts: PathBuf,
+}
+
+impl Folders {
+    /// Makes them, and fills that of the seeds from their file.
+    fn of(target: &str) -> Result<Self, String> {
+        let corpus = Path::new("fuzz/corpus").join(target);
+        let seeds = Path::new("target/fuzz/seeds").join(target);
+        let artifacts = Path::new("fuzz/artifacts").join(target);
+        for folder in [&corpus, &artifacts] {
+            std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        seeds::empty(&seeds)?;
+        seeds::to_folder(&seeds::read(&seeds::file(target))?, &seeds)?;
+        Ok(Self { corpus, seeds, artifacts })
+    }
 }
 
 /// The names of the binaries in a manifest.
@@ -195,6 +259,13 @@ mod tests {
     #[test]
     fn the_runs_of_a_campaign_are_read() {
         assert_eq!(executed(&["stat::number_of_executed_units: 812".to_owned(), "x".to_owned()]), 812);
+    }
+
+    #[test]
+    fn the_length_of_inputs_and_the_wish_to_keep_are_read() {
+        let args = ["--max-len", "512", "route", "--keep"].map(str::to_owned);
+        let options = parse(&args).expect("valid arguments");
+        assert_eq!((options.max_len, options.keep, options.targets.len()), (Some(512), true, 1));
     }
 
     #[test]

@@ -26,7 +26,8 @@ cargo xtask VERB
   ci --list                       the names of the steps
   setup                           install what the tests need (root), or say what is missing
   test [ARG…]                     setup, then every test; ARGs go to `cargo nextest run`
-  fuzz [--seconds N] [TARGET…]    run the fuzz targets, N seconds each (10)
+  fuzz [--seconds N] [--max-len BYTES] [--keep] [TARGET…]
+                                  run the fuzz targets, N seconds each (3); --keep makes fuzz/seeds anew from what was found
   bench [NAME…] [--short] [--no-peers] [--rounds N] [--json FILE]
                                   Linx beside the physical limit and the peers, or NAME of it (root; FILE from the
                                   root folder); `bench help` lists the names
