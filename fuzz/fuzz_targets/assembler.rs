@@ -22,6 +22,7 @@ struct Out {
     owed: bool,
     /// Something was lost, and that was not told yet.
     doubt: bool,
+    /// The last that was told, complete or not.
     generation: Option<u32>,
 }
 
@@ -37,6 +38,7 @@ impl Outlet for Out {
         }
         self.next_part = 0;
         let parts = std::mem::take(&mut self.parts);
+        let last = told.generation.and_then(|id| self.generation.replace(id));
         if !told.complete {
             self.owed = true;
             return;
@@ -48,9 +50,7 @@ impl Outlet for Out {
             assert_eq!(change.header.portid, portid);
             assert_eq!(change.payload[2..4], (id as u16).to_be_bytes());
         }
-        if let Some(last) = self.generation.replace(id) {
-            assert_ne!(last, id);
-        }
+        assert!(id != 0 && last != Some(id), "{told:?} after {last:?}");
     }
 
     fn event(&mut self, event: Event) {
@@ -89,8 +89,9 @@ fn feed(assembler: &mut Assembler, datagram: &[u8], out: &mut Out) {
         match found {
             Ok(found) => {
                 if found.header.message_type == nft::NEWGEN {
-                    if let Ok(end) = GenerationRef::decode(found.payload) {
-                        out.end = Some((end.id(), found.header.portid, end.thread_id()));
+                    let end = GenerationRef::decode(found.payload).and_then(|end| Ok((end.number()?, end)));
+                    if let Ok((id, end)) = end {
+                        out.end = Some((id, found.header.portid, end.thread_id()));
                     }
                 }
                 if let Err(error) = assembler.message(&found, origin, out) {

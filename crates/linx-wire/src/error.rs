@@ -48,6 +48,9 @@ pub enum DecodeErrorKind {
     /// An address family that the kind cannot have.
     #[error("address family {0} is not possible here")]
     BadFamily(u8),
+    /// An attribute is missing, or 0, that the kernel always sends.
+    #[error("{0} is missing")]
+    Missing(&'static str),
 }
 
 /// One step of an attribute path.

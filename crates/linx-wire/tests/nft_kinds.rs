@@ -363,3 +363,23 @@ fn an_older_kernels_tunnel_options_are_kept_as_bytes() {
     assert_eq!(options(&old), (None, 8));
     assert_eq!(options(&new), (Some(Some(7)), 12));
 }
+
+/// What cannot be read as options is sent as it came, and not cut to what looks like attributes.
+#[test]
+fn a_request_leaves_tunnel_options_as_they_are_that_are_no_list_of_nests() {
+    let erspan = attribute(2, &[0; 8]);
+    let several: [&[&[u8]]; 3] = [&[&erspan, &[0]], &[&attribute(1, &7u32.to_be_bytes())], &[&[1, 2, 3]]];
+    for options in several {
+        let data: Vec<u8> = options.iter().flat_map(|options| attribute(9, options)).collect();
+        let mut bytes =
+            Nest::new(&OBJECT).set("table", "t").set("name", "o").set("type", 6u32).finish().unwrap();
+        bytes.extend(attribute(4, &data));
+        let object = StatefulObject::decode(&[&[2, 0, 0, 0], &bytes[..]].concat()).unwrap();
+        let request = object.as_ref().to_request().finish(1, 0).unwrap();
+        let sent = StatefulObject::decode(&request[16..]).unwrap();
+        let (ObjectData::Tunnel(before), ObjectData::Tunnel(after)) = (object.data(), sent.data()) else {
+            panic!("{object:?}")
+        };
+        assert_eq!(before.opts(), after.opts(), "{options:?}");
+    }
+}

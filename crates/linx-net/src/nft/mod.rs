@@ -72,7 +72,7 @@ pub fn generation(handle: &Handle) -> Result<u32> {
     let mut generation = None;
     answer.for_each(|message| {
         let told = GenerationRef::decode(message.payload).map_err(ErrorKind::Decode)?;
-        generation = Some(told.id());
+        generation = Some(told.number().map_err(ErrorKind::Decode)?);
         Ok(())
     })?;
     generation.ok_or_else(|| handle.error(ErrorKind::Unsupported, ASK))

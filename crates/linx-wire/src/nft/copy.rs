@@ -3,6 +3,7 @@
 //! The kernel names anonymous sets and bound chains itself: in a batch they are known by a number, which [`Renames`] holds.
 
 use super::header::NfGenMsg;
+use super::tunnel::TUNNEL_OPTS;
 use super::{
     ChainRef, ChainView, ElementsRef, ElementsView, FlowtableRef, FlowtableView, RuleRef, RuleView, SetFlags,
     SetRef, SetView, StatefulObjectRef, StatefulObjectView, TableRef, TableView, object_type,
@@ -244,19 +245,22 @@ fn dynset(mut request: Request, data: &[u8], renames: &Renames) -> Request {
     request
 }
 
-/// Copies the data of a tunnel object, whose GENEVE options are sent without `NLA_F_NESTED`, and taken only with it.
+/// Copies the data of a tunnel object, whose GENEVE options are sent without `NLA_F_NESTED`, and taken only with it. What
+/// is no list of options is copied as it is.
 fn tunnel(mut request: Request, data: &[u8]) -> Request {
     let mut attrs = Attrs::new(data);
     while let Some(attr) = attrs.step() {
         request = match attr.number() {
-            9 => request.nest(attr.raw_type, |mut options| {
-                let mut attrs = Attrs::new(attr.payload);
-                while let Some(attr) = attrs.step() {
-                    let flag = if attr.number() == 3 { NESTED } else { 0 };
-                    options = options.attribute(attr.raw_type | flag, attr.payload);
-                }
-                options
-            }),
+            9 if TUNNEL_OPTS.validate(attr.payload, 0).is_ok() => {
+                request.nest(attr.raw_type, |mut options| {
+                    let mut attrs = Attrs::new(attr.payload);
+                    while let Some(attr) = attrs.step() {
+                        let flag = if attr.number() == 3 { NESTED } else { 0 };
+                        options = options.attribute(attr.raw_type | flag, attr.payload);
+                    }
+                    options
+                })
+            }
             _ => request.attribute(attr.raw_type, attr.payload),
         };
     }

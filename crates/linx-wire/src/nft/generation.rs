@@ -4,6 +4,7 @@
 //! (KERNEL.md 1.4): only events say who changed anything.
 
 use super::header::NfGenMsg;
+use crate::error::{DecodeError, DecodeErrorKind, Result};
 use crate::name::Name;
 use crate::object::object;
 use crate::policy::attributes;
@@ -23,7 +24,7 @@ object! {
     header NfGenMsg; attributes GenerationAttributes by GENERATION;
     kind Generation = NEWGEN | NEWGEN | GETGEN of nft;
 
-    /// Its number, per namespace: starts at 1, wraps at 32 bits, is never 0.
+    /// Its number, per namespace: starts at 1, wraps at 32 bits, is never 0 ([`GenerationRef::number`]).
     fn id(&self) -> u32 {
         self.attributes().id().unwrap_or_default()
     }
@@ -36,5 +37,18 @@ object! {
     /// Name of that thread, at most 15 bytes.
     fn thread_name(&self) -> Option<Name<'_>> {
         self.attributes().proc_name()
+    }
+}
+
+impl GenerationRef<'_> {
+    /// Its number.
+    ///
+    /// # Errors
+    /// `Missing`: there is none, or it is 0. The kernel sends no such message.
+    pub fn number(&self) -> Result<u32> {
+        match self.id() {
+            0 => Err(DecodeError::new(DecodeErrorKind::Missing("NFTA_GEN_ID"), 0)),
+            number => Ok(number),
+        }
     }
 }

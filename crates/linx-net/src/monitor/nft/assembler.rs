@@ -148,7 +148,7 @@ impl Assembler {
         let header = message.header;
         if header.message_type == nft::NEWGEN {
             let generation = GenerationRef::decode(message.payload)?;
-            self.end(&generation, header.portid, origin, out);
+            self.end(generation.number()?, &generation, header.portid, origin, out);
             return Ok(());
         }
         let Some((op, entity)) = EntityRef::decode(header.message_type, message.payload)? else {
@@ -207,8 +207,14 @@ impl Assembler {
     }
 
     /// The end of a commit.
-    fn end(&mut self, generation: &GenerationRef<'_>, portid: u32, origin: Origin, out: &mut impl Outlet) {
-        let id = generation.id();
+    fn end(
+        &mut self,
+        id: u32,
+        generation: &GenerationRef<'_>,
+        portid: u32,
+        origin: Origin,
+        out: &mut impl Outlet,
+    ) {
         let is_old = self.is_past && self.last.is_some_and(|last| is_up_to_generation(id, last));
         if matches!(self.stand, Stand::Begun | Stand::Lost) {
             self.overtaking = (Some(id), None);
@@ -348,7 +354,7 @@ impl Assembler {
         if !matches!(self.stand, Stand::Begun | Stand::Lost) {
             return;
         }
-        let Some(generation) = generation else {
+        let Some(generation) = generation.filter(|generation| *generation != 0) else {
             self.stand = if self.is_owed { Stand::Doubt } else { Stand::Blind };
             self.last = None;
             return;

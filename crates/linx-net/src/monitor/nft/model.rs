@@ -631,3 +631,27 @@ fn each_part_of_a_commit_has_its_generation() {
     assert!(parts.len() > 2, "{parts:?}");
     assert!(parts.iter().all(|(generation, _)| *generation == Some(9)), "{parts:?}");
 }
+
+/// The kernel's generations begin with 1. An end without a number is nobody's: what comes next is not known to be next.
+#[test]
+fn an_end_without_a_number_is_no_generation() {
+    let mut assembler = Assembler::new(LIMIT, None);
+    let mut out = Out::default();
+    assembler.placed(Some(5), &mut out);
+    feed(&mut assembler, &end_of(6, 1, 1, "nft"), &mut out);
+    assert!(matches!(&out.told[..], [Told::Transaction(sixth)] if sixth.complete), "{:?}", out.told);
+    out.told.clear();
+    for nameless in [message(nft::NEWGEN, 0, 1, 6, &[]), end_of(0, 1, 1, "nft")] {
+        feed(&mut assembler, &nameless, &mut out);
+        feed(&mut assembler, &table("t", 1, 1, 1), &mut out);
+        feed(&mut assembler, &end_of(1, 1, 1, "nft"), &mut out);
+        let told: Vec<_> = out.told.drain(..).collect();
+        let [Told::Loss(_), Told::Transaction(next), Told::Loss(_)] = &told[..] else { panic!("{told:?}") };
+        assert!(!next.complete, "{next:?}");
+    }
+    let mut unknown = Assembler::new(LIMIT, None);
+    unknown.placed(Some(0), &mut out);
+    feed(&mut unknown, &end_of(1, 1, 1, "nft"), &mut out);
+    let [Told::Transaction(first), Told::Loss(_)] = &out.told[..] else { panic!("{:?}", out.told) };
+    assert!(!first.complete, "{first:?}");
+}
