@@ -170,11 +170,18 @@ impl Hashes {
     /// Of the routes of a table to a prefix; `network` has no host bits.
     pub(super) fn prefix(&self, table: u32, network: IpAddr, length: u8) -> u32 {
         let mut hasher = self.0.build_hasher();
+        // Whole words are what the hash function takes at once.
         match network {
-            IpAddr::V4(address) => hasher.write_u32(address.to_bits()),
-            IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
+            // One: the upper bits of a table's number, which few have, share their place with the length.
+            IpAddr::V4(address) => {
+                let place = table ^ u32::from(length) << 24;
+                hasher.write_u64(u64::from(address.to_bits()) << 32 | u64::from(place));
+            }
+            IpAddr::V6(address) => {
+                hasher.write_u128(address.to_bits());
+                hasher.write_u64(u64::from(table) << 8 | u64::from(length));
+            }
         }
-        hasher.write_u64(u64::from(table) << 8 | u64::from(length));
         hasher.finish() as u32
     }
 }
