@@ -22,7 +22,7 @@ struct Out {
     owed: bool,
     /// Something was lost, and that was not told yet.
     doubt: bool,
-    /// The last that was told, complete or not.
+    /// The last that was told since a loss, complete or not.
     generation: Option<u32>,
 }
 
@@ -151,11 +151,11 @@ fuzz_target!(|data: &[u8]| {
             }
             12 => {
                 assembler.lost(&mut out);
-                (out.owed, out.doubt) = (false, false);
+                (out.owed, out.doubt, out.generation) = (false, false, None);
             }
             13 => {
                 assembler.lost(&mut out);
-                (out.owed, out.doubt) = (false, false);
+                (out.owed, out.doubt, out.generation) = (false, false, None);
                 assembler.placed(Some(now), &mut out);
             }
             14 => assembler.placed((b > 50).then_some(now.wrapping_sub(u32::from(a % 3)).max(1)), &mut out),
