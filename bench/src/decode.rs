@@ -7,7 +7,7 @@ use linx_wire::header::Messages;
 use linx_wire::route::{Link, LinkRef, LinkView, Route, RouteRef, RouteView};
 
 use crate::namespace::Namespace;
-use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
+use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most, under};
 use crate::{Scale, libmnl, measure, messages};
 
 /// The least that a decoder does.
@@ -20,9 +20,11 @@ const FIELDS: &str = "linx, borrowed, 6 fields read";
 pub const OWNED: &str = "linx, owned";
 const ALLOCATIONS: &str = "allocations";
 
-const ROUTE_GOALS: [Goal; 5] = [
+const ROUTE_GOALS: [Goal; 7] = [
     at_most(BORROWED, 2.2, WALK),
+    under(BORROWED, 0.0, Some(ALLOCATIONS)),
     at_most(OWNED, 4.0, WALK),
+    under(OWNED, 0.0, Some(ALLOCATIONS)),
     at_least("netlink-bindings, all attributes", 3.3, BORROWED),
     at_least("nlink", 5.0, BORROWED),
     at_least("netlink-packet-route", 15.0, BORROWED),

@@ -65,7 +65,10 @@ pub fn wait(child: Child) -> Outcome<Usage> {
     if ended != pid {
         return Err("the process was lost".to_owned());
     }
-    if status != 0 && !libc::WIFSIGNALED(status) {
+    if libc::WIFSIGNALED(status) {
+        return Err(format!("killed by signal {}", libc::WTERMSIG(status)));
+    }
+    if status != 0 {
         return Err(format!("ended with status {}", libc::WEXITSTATUS(status)));
     }
     let time =

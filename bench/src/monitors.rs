@@ -232,6 +232,18 @@ pub struct Verdict {
     pub faults: u64,
 }
 
+impl Verdict {
+    /// Who hears nothing costs nothing, and who counts twice half as much: neither is a figure. What else happens
+    /// meanwhile (an address that becomes usable) is a few events.
+    pub fn is_plausible(&self, sent: u64) -> Outcome<()> {
+        match self.events {
+            0 => Err(format!("it heard none of {sent} events")),
+            heard if heard > sent + 20 => Err(format!("it heard {heard} events of {sent}")),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Measured {
     /// Starts one of this program's.
     pub fn start(namespace: &Namespace, name: &str, rcvbuf: usize, timed: usize) -> Outcome<Self> {

@@ -150,6 +150,7 @@ pub fn turn(
         thread.join().map_err(|_| "the sender panicked".to_owned())?
     })?;
     let verdict = monitor.finish()?;
+    verdict.is_plausible(u64::from(events))?;
     let lost = 100.0 * (1.0 - verdict.events as f64 / f64::from(events));
     Ok(Sample::new(verdict.cpu.as_secs_f64() * 1e6 / verdict.events as f64)
         .with(LOST, lost.max(0.0))

@@ -173,6 +173,7 @@ fn turn(
         thread.join().map_err(|_| "the sender panicked".to_owned())?
     })?;
     let verdict = monitor.finish()?;
+    verdict.is_plausible(load.events())?;
     let lost = 100.0 * (1.0 - verdict.events as f64 / load.events() as f64);
     Ok(Sample::new(verdict.cpu.as_secs_f64() * 1e6 / verdict.events as f64)
         .with(LOST, lost.max(0.0))

@@ -377,10 +377,10 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// To six digits: the rest is noise.
+/// To six digits: the rest is noise. What is no number stays none: `null` in JSON.
 fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
-        return 0.0;
+        return value;
     }
     let scale = 10f64.powi(5 - value.abs().log10().floor() as i32);
     (value * scale).round() / scale

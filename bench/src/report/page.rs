@@ -158,7 +158,12 @@ pub fn verdict(run: &Value) -> String {
     };
     let mut text = String::new();
     if run["short"].as_bool() == Some(true) {
-        let _ = writeln!(text, "\n{} tables; every contestant of ours ran", tables().count());
+        let faults = list(&run["areas"]).iter().filter(|area| !area["fault"].is_null()).count();
+        let end = match faults {
+            0 => "every contestant of ours ran".to_owned(),
+            faults => format!("{faults} areas are broken"),
+        };
+        let _ = writeln!(text, "\n{} tables; {end}", tables().count());
         return text;
     }
     let goals = || {
