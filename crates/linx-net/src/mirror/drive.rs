@@ -352,6 +352,11 @@ impl Driver {
         self.lanes.iter().map(|lane| lane.datagrams).sum()
     }
 
+    /// Effective size of its smallest receive buffer, if it has one that is read here.
+    pub(super) fn rcvbuf_bytes(&self) -> Option<usize> {
+        self.lanes.iter().map(Intakes::rcvbuf_bytes).min()
+    }
+
     /// How many sockets it has, with receive buffers of the size that is asked for.
     pub(super) fn sockets(&self) -> usize {
         #[cfg(feature = "nft")]

@@ -36,9 +36,16 @@ pub(crate) struct Pace {
 impl Pace {
     /// For a receive buffer of this effective size.
     pub(crate) fn new(rcvbuf_bytes: usize, now: Instant) -> Self {
+        let mut pace = Self { gathered: GATHERED, since: now, events: 0, nap: None };
+        pace.bound(rcvbuf_bytes);
+        pace
+    }
+
+    /// There is a receive buffer of this effective size, too.
+    pub(crate) fn bound(&mut self, rcvbuf_bytes: usize) {
         let room = u32::try_from(rcvbuf_bytes / SHARE / EVENT_BYTES).unwrap_or(u32::MAX);
-        let gathered = if rcvbuf_bytes < LEAST_BUFFER { 0 } else { room.min(GATHERED) };
-        Self { gathered, since: now, events: 0, nap: None }
+        let most = if rcvbuf_bytes < LEAST_BUFFER { 0 } else { room };
+        self.gathered = self.gathered.min(most);
     }
 
     /// An event came.
@@ -65,6 +72,15 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_smallest_buffer_bounds_a_nap() {
+        let start = Instant::now();
+        let mut pace = Pace::new(8 << 20, start);
+        pace.bound(64 << 10);
+        (0..1000).for_each(|_| pace.event());
+        assert_eq!(pace.empty(start + Duration::from_millis(2)), None);
+    }
 
     /// Events that come every `gap`, for 50 ms: (naps, waits).
     fn run(gap: Duration, rcvbuf: usize) -> (u32, u32) {

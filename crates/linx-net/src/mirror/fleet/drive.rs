@@ -553,6 +553,11 @@ impl FleetDriver {
         drop(guarded);
         self.pin(id, cookie);
         self.share_memory(asked);
+        // All have buffers of one size, where they have the same privileges.
+        let entered = self.units.get(&id).and_then(|unit| unit.driver.as_ref());
+        if let Some(bytes) = entered.and_then(Driver::rcvbuf_bytes) {
+            self.pace.bound(bytes);
+        }
         self.turn(id, now);
     }
 
