@@ -127,7 +127,10 @@ fn summary(mut results: Vec<(String, Outcome)>, took: Duration) -> Verdict {
     if failed.is_empty() {
         Verdict::Passed
     } else {
-        Verdict::Failed(format!("{}: the inputs are in fuzz/artifacts", failed.join(" ")))
+        let failed = failed.join(" ");
+        Verdict::Failed(format!(
+            "{failed}: the inputs are in fuzz/artifacts; `cargo xtask fuzz --seconds 1 {failed}` tries them first"
+        ))
     }
 }
 
@@ -154,7 +157,7 @@ fn build(mode: Mode) -> Result<PathBuf, String> {
     Ok(Path::new("target/fuzz").join(host).join("release"))
 }
 
-/// One target for so many seconds, from its corpus, its seeds and what was recorded.
+/// One target for so many seconds, from its corpus, its seeds, what failed before, and what was recorded.
 fn campaign(folder: &Path, target: &str, options: &Options) -> Outcome {
     let paths = match Folders::of(target) {
         Ok(paths) => paths,
@@ -166,7 +169,7 @@ fn campaign(folder: &Path, target: &str, options: &Options) -> Outcome {
         .arg(format!("-artifact_prefix={}/", paths.artifacts.display()))
         .args(["-print_final_stats=1", "-rss_limit_mb=2048", "-timeout=20", "-verbosity=0"])
         .args(options.max_len.map(|most| format!("-max_len={most}")))
-        .args([&paths.corpus, &paths.seeds, Path::new(RECORDED)]);
+        .args([&paths.corpus, &paths.seeds, &paths.artifacts, Path::new(RECORDED)]);
     run::run(command, Mode::Keep, Duration::from_secs(options.seconds.saturating_add(120)))
 }
 
