@@ -15,6 +15,9 @@ const GATHERED: u32 = 500;
 /// may fill during a nap.
 const EVENT_BYTES: usize = 1 << 10;
 const SHARE: usize = 16;
+/// Bytes of it that the fastest sender seen (0.5 M/s) fills in a millisecond: a sender that was slow may become that one
+/// during a nap, which is to leave half of the buffer free.
+const FASTEST: usize = 416 << 10;
 /// A busy monitor has at least so many events in a window.
 const BUSY_EVENTS: u32 = 12;
 /// Least length of a window.
@@ -27,6 +30,7 @@ const LEAST_BUFFER: usize = 2 << 20;
 pub(crate) struct Pace {
     /// How many events are to gather; none: never sleep.
     gathered: u32,
+    longest: Duration,
     since: Instant,
     events: u32,
     /// How long to sleep, while busy.
@@ -36,7 +40,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// For a receive buffer of this effective size.
     pub(crate) fn new(rcvbuf_bytes: usize, now: Instant) -> Self {
-        let mut pace = Self { gathered: GATHERED, since: now, events: 0, nap: None };
+        let mut pace = Self { gathered: GATHERED, longest: LONGEST_NAP, since: now, events: 0, nap: None };
         pace.bound(rcvbuf_bytes);
         pace
     }
@@ -46,6 +50,8 @@ impl Pace {
         let room = u32::try_from(rcvbuf_bytes / SHARE / EVENT_BYTES).unwrap_or(u32::MAX);
         let most = if rcvbuf_bytes < LEAST_BUFFER { 0 } else { room };
         self.gathered = self.gathered.min(most);
+        let millis = u64::try_from(rcvbuf_bytes / 2 / FASTEST).unwrap_or(u64::MAX);
+        self.longest = self.longest.min(Duration::from_millis(millis)).max(NAP);
     }
 
     /// An event came.
@@ -61,7 +67,7 @@ impl Pace {
             let windows = window.as_millis().max(1);
             let is_busy = u128::from(self.events) >= u128::from(BUSY_EVENTS) * windows;
             self.nap = (is_busy && self.gathered > 0)
-                .then(|| (window / self.events.max(1) * self.gathered).clamp(NAP, LONGEST_NAP));
+                .then(|| (window / self.events.max(1) * self.gathered).clamp(NAP, self.longest));
             self.since = now;
             self.events = 0;
         }
@@ -80,6 +86,17 @@ mod tests {
         pace.bound(64 << 10);
         (0..1000).for_each(|_| pace.event());
         assert_eq!(pace.empty(start + Duration::from_millis(2)), None);
+    }
+
+    #[test]
+    fn a_sender_that_becomes_fast_during_a_nap_fills_half_of_the_buffer() {
+        let start = Instant::now();
+        for (rcvbuf, longest) in [(2 << 20, 2), (4 << 20, 4), (8 << 20, 5), (usize::MAX, 5)] {
+            let mut pace = Pace::new(rcvbuf, start);
+            (0..26).for_each(|_| pace.event());
+            let nap = pace.empty(start + Duration::from_millis(2));
+            assert_eq!(nap, Some(Duration::from_millis(longest)), "{rcvbuf}");
+        }
     }
 
     /// Events that come every `gap`, for 50 ms: (naps, waits).
