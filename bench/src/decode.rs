@@ -20,7 +20,7 @@ const FIELDS: &str = "linx, borrowed, 6 fields read";
 pub const OWNED: &str = "linx, owned";
 const ALLOCATIONS: &str = "allocations";
 
-const ROUTE_GOALS: [Goal; 7] = [
+const ROUTE_GOALS: [Goal; 10] = [
     at_most(BORROWED, 2.2, WALK),
     under(BORROWED, 0.0, Some(ALLOCATIONS)),
     at_most(OWNED, 4.0, WALK),
@@ -28,6 +28,10 @@ const ROUTE_GOALS: [Goal; 7] = [
     at_least("netlink-bindings, all attributes", 3.3, BORROWED),
     at_least("nlink", 5.0, BORROWED),
     at_least("netlink-packet-route", 15.0, BORROWED),
+    // The same with values read: the borrowed form reads none before it is asked, the peers read all.
+    at_least("netlink-bindings, 6 fields read", 3.3, FIELDS),
+    at_least("nlink", 5.0, FIELDS),
+    at_least("netlink-packet-route", 15.0, FIELDS),
 ];
 
 /// The decode tables.

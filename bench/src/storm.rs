@@ -43,8 +43,11 @@ fn storm(
             contestants.push(Contestant { stranger: true, ..ours(name) });
         }
         contestants.push(Contestant { stranger: true, ..ours(libmnl::NAME) });
-        for line in ["ip monitor route", "linx monitor route -j"] {
-            contestants.push(Contestant::stranger(line, move || {
+        for (name, line) in [
+            ("ip monitor route", "ip -rcvbuf 4194304 monitor route"),
+            ("linx monitor route -j", "linx monitor route -j --rcvbuf 4M"),
+        ] {
+            contestants.push(Contestant::stranger(name, move || {
                 turn(namespace, events, rate, |sender| {
                     Measured::command(namespace, command(line), b"\n", &mut || {
                         sender.send(0..1, false)?;
