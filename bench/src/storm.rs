@@ -20,7 +20,7 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
     let events = if scale.short { 2_000 } else { 400_000 };
     storm(&namespace, &format!("{} events at 100,000/s", events / 2), events / 2, Some(1e5), scale, report)?;
     storm(&namespace, &format!("{events} events as fast as the kernel goes"), events, None, scale, report)?;
-    drained(&namespace, if scale.short { 2_000 } else { 150_000 }, scale, report)?;
+    drained(&namespace, if scale.short { 2_000 } else { 160_000 }, scale, report)?;
     hogs(&namespace, events, report)
 }
 
