@@ -124,8 +124,9 @@ fn race(
         if crate::peers::NFT {
             contestants.push(Contestant { stranger: true, ..ours("nlink", NLINK) });
         }
-        // A change, or the end of a commit: a transaction of the command's has an operation, and each of its changes.
-        for (line, mark) in [("nft monitor", &b"\n"[..]), ("linx monitor nft -j", b"\"op\":\"")] {
+        // A change, or the end of a commit: a line of the command's has a kind, and each of its changes. (A large commit
+        // has a line for every 250 changes or so.)
+        for (line, mark) in [("nft monitor", &b"\n"[..]), ("linx monitor nft -j", b"\"kind\":\"")] {
             contestants.push(Contestant::stranger(line, move || {
                 turn(namespace, load, |writer| {
                     let one = Load::elements(1, 1, None)?;
