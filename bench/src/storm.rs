@@ -9,6 +9,9 @@ use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most
 use crate::{Scale, command, libmnl, measure};
 
 pub const MIB: usize = 1 << 20;
+/// The commands have what `linx` asks for by itself, both.
+const IP: &str = "ip monitor route, 64 MiB";
+const COMMAND: &str = "linx monitor route -j, 64 MiB";
 
 /// The storm tables.
 pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
@@ -43,10 +46,9 @@ fn storm(
             contestants.push(Contestant { stranger: true, ..ours(name) });
         }
         contestants.push(Contestant { stranger: true, ..ours(libmnl::NAME) });
-        for (name, line) in [
-            ("ip monitor route", "ip -rcvbuf 4194304 monitor route"),
-            ("linx monitor route -j", "linx monitor route -j --rcvbuf 4M"),
-        ] {
+        for (name, line) in
+            [(IP, "ip -rcvbuf 67108864 monitor route"), (COMMAND, "linx monitor route -j --rcvbuf 64M")]
+        {
             contestants.push(Contestant::stranger(name, move || {
                 turn(namespace, events, rate, |sender| {
                     Measured::command(namespace, command(line), b"\n", &mut || {
@@ -67,9 +69,9 @@ const GOALS: [Goal; 8] = [
     under(LINX, 0.0, Some(LOST)),
     at_least("rtnetlink", 2.0, LINX),
     at_least("nlink", 3.5, LINX),
-    at_least("ip monitor route", 3.0, LINX),
-    at_most("linx monitor route -j", 0.5, "ip monitor route"),
-    under("linx monitor route -j", 0.0, Some(LOST)),
+    at_least(IP, 3.0, LINX),
+    at_most(COMMAND, 0.5, IP),
+    under(COMMAND, 0.0, Some(LOST)),
 ];
 
 const LOST: &str = "lost %";
