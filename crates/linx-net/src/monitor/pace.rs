@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a busy monitor sleeps: until [`GATHERED`] events are there, as far as the rate tells, within these bounds.
+/// How long a busy monitor sleeps: until [`GATHERED`] events are there, as far as the rate tells, within these bounds, and at
+/// most twice as long as the last time: a few events at once are no storm, and what comes after them is not to wait.
 const NAP: Duration = Duration::from_millis(1);
 const LONGEST_NAP: Duration = Duration::from_millis(5);
 /// So many that waking up is little of what one costs (124 µs in all, measured), so few that they are still in the
@@ -66,8 +67,9 @@ impl Pace {
         if window >= WINDOW {
             let windows = window.as_millis().max(1);
             let is_busy = u128::from(self.events) >= u128::from(BUSY_EVENTS) * windows;
-            self.nap = (is_busy && self.gathered > 0)
-                .then(|| (window / self.events.max(1) * self.gathered).clamp(NAP, self.longest));
+            let wanted = (window / self.events.max(1) * self.gathered).clamp(NAP, self.longest);
+            let longer = self.nap.map_or(NAP, |last| last * 2);
+            self.nap = (is_busy && self.gathered > 0).then(|| wanted.min(longer));
             self.since = now;
             self.events = 0;
         }
@@ -89,13 +91,29 @@ mod tests {
     }
 
     #[test]
+    fn a_few_events_at_once_make_the_next_wait_for_a_millisecond() {
+        let start = Instant::now();
+        let mut pace = Pace::new(8 << 20, start);
+        let mut at = start;
+        for longest in [1, 2, 4, 5, 5] {
+            at += Duration::from_millis(5);
+            (0..100).for_each(|_| pace.event());
+            assert_eq!(pace.empty(at), Some(Duration::from_millis(longest)));
+        }
+        at += Duration::from_millis(5);
+        assert_eq!(pace.empty(at), None);
+    }
+
+    #[test]
     fn a_sender_that_becomes_fast_during_a_nap_fills_half_of_the_buffer() {
         let start = Instant::now();
         for (rcvbuf, longest) in [(2 << 20, 2), (4 << 20, 4), (8 << 20, 5), (usize::MAX, 5)] {
             let mut pace = Pace::new(rcvbuf, start);
-            (0..26).for_each(|_| pace.event());
-            let nap = pace.empty(start + Duration::from_millis(2));
-            assert_eq!(nap, Some(Duration::from_millis(longest)), "{rcvbuf}");
+            let naps = (1..10).map(|round| {
+                (0..26).for_each(|_| pace.event());
+                pace.empty(start + round * Duration::from_millis(2))
+            });
+            assert_eq!(naps.last(), Some(Some(Duration::from_millis(longest))), "{rcvbuf}");
         }
     }
 
