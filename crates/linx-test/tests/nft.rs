@@ -28,14 +28,22 @@ fn namespace() -> Namespace {
     namespace
 }
 
-/// One line an object, without what the kernel alone gives: handles, names of anonymous sets and bound chains.
+/// One line an object, without what the kernel alone gives: handles, names of anonymous sets and bound chains; and without
+/// fractions of the seconds since something was used.
 fn lines(entities: &[Entity]) -> Vec<String> {
     let plain = |text: String| {
         let words = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let mut last = "";
         words
             .map(|word| {
                 let end = word.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(word.len());
-                if word.starts_with("__") { format!("ANY{}", &word[end..]) } else { word.to_owned() }
+                let (name, rest) = word.split_at(end);
+                match (std::mem::replace(&mut last, word), name.parse::<u32>()) {
+                    // Since a packet came: it goes on.
+                    ("msecs ", Ok(since)) => format!("{} s{rest}", since / 1000),
+                    _ if name.starts_with("__") => format!("ANY{rest}"),
+                    _ => word.to_owned(),
+                }
             })
             .collect::<String>()
     };
