@@ -1,8 +1,11 @@
 //! Several consumers of one mirror, which join when they like, through overflows and resyncs.
 
+use std::os::fd::AsFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use linx::mirror::Driver;
 use linx::{Mirror, Notice, RouteView};
 use linx_test::{Dice, Namespace, PATIENCE, StopOnDrop, Storm, is_root, skip_unless};
 
@@ -44,6 +47,19 @@ fn consume(mirror: &Mirror, dice: &mut Dice, checks: &AtomicU64, deltas: &Atomic
     }
 }
 
+/// Drives until it is to stop; not while somebody holds the lock.
+fn drive(mut driver: Driver, held: &Mutex<()>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        {
+            let _turn = held.lock().unwrap();
+            driver.advance(Instant::now()).unwrap();
+        }
+        let left = driver.deadline().map(|due| due.saturating_duration_since(Instant::now()));
+        let left = left.unwrap_or(PATIENCE).min(Duration::from_millis(10));
+        linx_sys::wait_readable(driver.as_fd(), Some(left)).unwrap();
+    }
+}
+
 #[test]
 fn a_snapshot_and_the_deltas_after_it_are_the_state_for_everybody_who_joins() {
     if !is_root() {
@@ -56,33 +72,48 @@ fn a_snapshot_and_the_deltas_after_it_are_the_state_for_everybody_who_joins() {
     let (wanted_deltas, wanted_resyncs) = if is_long() { (1_000_000, 200) } else { (20_000, 3) };
     let namespace = Namespace::new("consumers");
     let mut storm = Storm::new(&namespace);
-    let mirror = Mirror::builder(&namespace.netns()).rcvbuf(64 << 10).audit(None).start().unwrap();
-    let (stop, checks, deltas, lags) =
-        (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let mut driver = Mirror::builder(&namespace.netns()).rcvbuf(64 << 10).audit(None).driver().unwrap();
+    let mirror = driver.mirror();
+    while !mirror.is_synced() {
+        driver.advance(Instant::now()).unwrap();
+    }
+    let (held, stop, driven) = (Mutex::new(()), AtomicBool::new(false), AtomicBool::new(false));
+    let (checks, deltas, lags) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        let _stop = StopOnDrop(&stop);
-        for at in 0..5 {
-            let (mirror, stop, checks, deltas, lags) = (&mirror, &stop, &checks, &deltas, &lags);
-            scope.spawn(move || {
-                let mut dice = Dice::new(seed.wrapping_add(at));
-                while !stop.load(Ordering::Relaxed) {
-                    consume(mirror, &mut dice, checks, deltas, lags);
+        let (held, driven) = (&held, &driven);
+        let _driven = StopOnDrop(driven);
+        scope.spawn(move || drive(driver, held, driven));
+        std::thread::scope(|scope| {
+            let _stop = StopOnDrop(&stop);
+            for at in 0..5 {
+                let (mirror, stop, checks, deltas, lags) = (&mirror, &stop, &checks, &deltas, &lags);
+                scope.spawn(move || {
+                    let mut dice = Dice::new(seed.wrapping_add(at));
+                    while !stop.load(Ordering::Relaxed) {
+                        consume(mirror, &mut dice, checks, deltas, lags);
+                    }
+                });
+            }
+            let mut dice = Dice::new(seed ^ 0xffff);
+            loop {
+                let stats = mirror.stats();
+                if stats.deltas >= wanted_deltas && stats.resyncs >= wanted_resyncs {
+                    break;
                 }
-            });
-        }
-        let mut dice = Dice::new(seed ^ 0xffff);
-        loop {
-            let stats = mirror.stats();
-            if stats.deltas >= wanted_deltas && stats.resyncs >= wanted_resyncs {
-                break;
+                if dice.once_in(5) {
+                    // More than the buffer holds, while nobody reads it.
+                    let _held = held.lock().unwrap();
+                    storm.cycles(700, 1);
+                } else {
+                    storm.cycles(1 + dice.below(700) as u32, 1);
+                }
+                if dice.once_in(3) {
+                    std::thread::sleep(Duration::from_millis(dice.below(10)));
+                }
             }
-            storm.cycles(1 + dice.below(700) as u32, 1);
-            if dice.once_in(3) {
-                std::thread::sleep(Duration::from_millis(dice.below(10)));
-            }
-        }
+        });
+        mirror.quiet(PATIENCE).unwrap();
     });
-    mirror.quiet(PATIENCE).unwrap();
     let stats = mirror.stats();
     println!(
         "{stats:?}; {} deltas seen by five consumers, {} comparisons, {} times lagged",

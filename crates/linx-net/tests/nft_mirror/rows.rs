@@ -430,3 +430,22 @@ fn of_two_chains_of_one_name_the_last_is_held_and_stays() {
     assert!(again.is_none(), "{:?}", again.unwrap().changes);
     assert_eq!(bed.book.state().chains().count(), 1);
 }
+
+/// The rule in whose place one comes that is replaced again never was, and what belongs to it goes unannounced.
+#[test]
+fn a_rule_that_comes_and_goes_in_one_commit_takes_its_chain_along() {
+    skip_unless!(is_root(), "not root");
+    const FIRST: &str = "jump { counter; tcp dport { 1, 68 } accept; drop; }";
+    const SECOND: &str = "jump { tcp dport vmap { 1 : accept }; }";
+    // The rules have the handles 3, 4, and 5.
+    for at in 0..3 {
+        let handle = 3 + at;
+        let goes = format!("delete rule ip t c handle {handle}");
+        for next in [format!("replace rule ip t c handle {handle} {SECOND}"), goes] {
+            let mut bed = Bed::new("twice", "add table ip t\nadd chain ip t c\nadd chain ip t d");
+            assert!(bed.nft(&(0..3).map(|at| format!("add rule ip t c ip ttl {at}\n")).collect::<String>()));
+            bed.read();
+            bed.tells(&format!("replace rule ip t c handle {handle} {FIRST}\n{next}"));
+        }
+    }
+}

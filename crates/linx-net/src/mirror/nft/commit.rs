@@ -20,6 +20,7 @@ use linx_wire::route::Operation;
 use super::changes::Spot;
 use super::content::{Deadline, Place, What, handle_of, object_key, table_key};
 use super::rewrite;
+use super::shelf::Bytes;
 use super::work::{Waiting, Work};
 use crate::nft::Change;
 
@@ -63,12 +64,17 @@ impl Course {
         self.waiting.get(&handle).is_some_and(|all| all.iter().any(|waiting| *waiting.place.table == *table))
     }
 
-    /// A rule that waits is gone.
-    fn forget(&mut self, handle: u64, table: &[u8]) {
+    /// A rule that waits is gone: its bytes.
+    fn forget(&mut self, handle: u64, table: &[u8]) -> Option<Bytes> {
+        let mut gone = None;
         self.waiting.retain(|_, waiting| {
-            waiting.retain(|waiting| waiting.handle != handle || *waiting.place.table != *table);
+            let is_it = |waiting: &Waiting| waiting.handle == handle && *waiting.place.table == *table;
+            if let Some(at) = waiting.iter().position(is_it) {
+                gone = Some(waiting.remove(at).bytes);
+            }
             !waiting.is_empty()
         });
+        gone
     }
 }
 
@@ -261,8 +267,12 @@ impl Work<'_> {
         let handle = rule.handle();
         let Some(content) = self.state.content(&table) else { return };
         let home = Arc::clone(&content.home);
-        course.forget(handle, &home.table);
         let named = content.chain_handle(rule.chain().as_bytes());
+        if let Some(waiting) = course.forget(handle, &home.table) {
+            // It never was, but what belongs to it has come.
+            self.remove_belongings(&home, &waiting);
+        }
+        let Some(content) = self.state.content(&table) else { return };
         let Some(chain) = named else { return };
         let held = content.chain(chain);
         let is_last = held.is_some_and(|held| held.rules.last() == handle);

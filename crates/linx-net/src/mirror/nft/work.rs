@@ -428,7 +428,7 @@ impl<'b> Work<'b> {
 
     /// Removes what belongs to a rule alone: anonymous sets, and the chains of `jump { … }`. They go with it, not always
     /// announced (KERNEL.md 1.6).
-    fn remove_belongings(&mut self, home: &Arc<Place>, rule: &[u8]) {
+    pub(super) fn remove_belongings(&mut self, home: &Arc<Place>, rule: &[u8]) {
         let (Ok(rule), Some(content)) = (RuleRef::decode(rule), self.state.content(&home.table)) else {
             return;
         };
