@@ -23,7 +23,7 @@ use super::identity;
 use super::implied::{self, Consequence, Fact, Reach, Scope};
 use super::log::Log;
 use super::options::Options;
-use super::resync::Tasks;
+use super::resync::{FIRST_PATIENCE, Tasks};
 use super::state::{Spot, State};
 use super::table::{Place, Table};
 use crate::author::Author;
@@ -132,6 +132,8 @@ pub(super) struct Core {
     /// When the deltas were last compared with the state.
     checked: Option<Instant>,
     doubts: HashMap<Lane, Doubtful>,
+    /// The last losses before the first state was there.
+    early: Vec<(Lane, Instant, Doubt)>,
     /// Links whose names are kept for what is still to be told of them.
     departed: Vec<u32>,
     /// The last things that an audit repaired.
@@ -160,6 +162,7 @@ impl Core {
             begun: now,
             checked: None,
             doubts: HashMap::new(),
+            early: Vec::new(),
             departed: Vec::new(),
             repairs: Vec::new(),
             author: None,
@@ -625,8 +628,9 @@ impl Core {
     }
 
     /// Begins to tell, if everything was read once.
-    pub(super) fn begin_if_read(&mut self) {
-        if !self.synced && self.tasks.is_read() {
+    pub(super) fn begin_if_read(&mut self, now: Instant) {
+        let is_late = now.saturating_duration_since(self.begun) > FIRST_PATIENCE;
+        if !self.synced && self.tasks.is_read(is_late) {
             self.begin_to_tell();
         }
     }
@@ -638,6 +642,13 @@ impl Core {
         if self.options.validate {
             self.shadow = Some(self.snapshot());
         }
+        for (lane, since, doubt) in std::mem::take(&mut self.early) {
+            if self.tasks.is_in_doubt(lane.bit()) {
+                let kinds = Arc::clone(&doubt.kinds);
+                self.doubts.insert(lane, Doubtful { since, kinds, deltas: 0 });
+                self.log.push(Notice::ResyncNeeded(doubt));
+            }
+        }
     }
 
     // ---- losses
@@ -647,10 +658,13 @@ impl Core {
         self.stats.losses += 1;
         let kinds = lane.doubts().iter().filter(|kind| self.options.is_visible(**kind)).copied();
         let kinds: Arc<[Kind]> = if lane == Lane::Nft { [Kind::Table].into() } else { kinds.collect() };
+        let doubt = Doubt { kinds: Arc::clone(&kinds), loss, time };
         if self.synced {
-            let doubt = Doubtful { since: now, kinds: Arc::clone(&kinds), deltas: 0 };
-            self.doubts.entry(lane).or_insert(doubt);
-            self.log.push(Notice::ResyncNeeded(Doubt { kinds, loss, time }));
+            self.doubts.entry(lane).or_insert(Doubtful { since: now, kinds, deltas: 0 });
+            self.log.push(Notice::ResyncNeeded(doubt));
+        } else {
+            self.early.retain(|(other, ..)| *other != lane);
+            self.early.push((lane, now, doubt));
         }
         if lane == Lane::Nft {
             return;

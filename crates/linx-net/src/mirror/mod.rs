@@ -49,7 +49,8 @@
 //! | Lists are torn again and again | What is missing from a torn list is not taken to be gone (nor from one of rules or neighbours while any come and go, where the kernel does not say that it tore): it is read again after 5 ms, then after twice as long, up to two seconds. `quiet` ends with `Timeout` as long as that lasts; announcements are told meanwhile |
 //! | An announcement is larger than 64 KiB | A loss ([`Truncated`](crate::monitor::LossReason::Truncated)): its kinds are read again |
 //! | The receive buffer is far too small | Each loss is told, and what it leaves in doubt is read after 5 ms, then after twice as long, up to two seconds |
-//! | The process is stopped | What its buffers did not hold is lost, and read again when it goes on |
+//! | The process is stopped | What its buffers did not hold is lost, and read again when it goes on. Of elements that end it is asked when: what is told is how long they last |
+//! | It begins while changes go on without an end | After two seconds it begins with what was read; what was lost meanwhile is in doubt still |
 //! | The wall clock jumps | The times that are printed jump. Nothing waits by that clock |
 //! | A message does not come from the kernel | It is not believed, and counted ([`MirrorStats::spoofed`]) |
 //! | A watch is not read | The newest 32,768 notices or 16 MiB are held for all; then it is told `Lagged`, and [`state`](Watch::state) is the newest. The others do not notice |
@@ -82,6 +83,8 @@ pub mod fleet;
 mod identity;
 mod implied;
 mod lane;
+#[cfg(feature = "nft")]
+mod late;
 mod log;
 #[cfg(test)]
 mod model;

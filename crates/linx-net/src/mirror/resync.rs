@@ -54,6 +54,8 @@ const MOST_FENCES: usize = 16;
 const DOUBTFUL_ATTEMPTS: u32 = 8;
 /// Attempts after which the first state is taken as it is; what is uncertain is read again later.
 const FIRST_ATTEMPTS: u32 = 6;
+/// How long the first state waits for what follows from changes that go on meanwhile.
+pub(super) const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why something is read again, and what that can account for.
 #[derive(Clone, Debug)]
@@ -91,6 +93,8 @@ pub(super) struct Task {
     pub(super) attempts: u32,
     /// Something was announced while it was read, or lost, that may account for what it shows.
     pub(super) is_doubtful: bool,
+    /// It is read before the links for which it should have waited, and once more after them.
+    is_early: bool,
 }
 
 impl Task {
@@ -153,6 +157,8 @@ pub(super) struct Tasks {
     twice: HashSet<Key>,
     paces: HashMap<Kind, Pace>,
     losses: HashMap<Lane, Losses>,
+    /// How often a kind was read, before the first state was there.
+    tries: HashMap<Kind, u32>,
     /// How often all sockets were read to their end.
     drains: u64,
     /// The rule set of nf_tables is to be pulled.
@@ -186,6 +192,7 @@ impl Tasks {
             added: self.drains,
             attempts: 0,
             is_doubtful: false,
+            is_early: false,
         };
         self.merge(&mut task);
         let by_link = |task: &&Task| task.scope.kind == Kind::Route && task.scope.index.is_some();
@@ -260,9 +267,17 @@ impl Tasks {
         (self.running | self.list.iter().fold(0, |bits, task| bits | task.doubts)) & bit != 0
     }
 
-    /// Whether everything was read once; what never held still is read again later.
-    pub(super) fn is_read(&self) -> bool {
-        !self.is_pulling && self.list.iter().all(|task| task.attempts >= FIRST_ATTEMPTS)
+    /// Whether everything was read once. What never held still is read again later; and where changes go on and on, there
+    /// is always something that follows from the last ones: that is not waited for longer than `is_late` says.
+    pub(super) fn is_read(&self, is_late: bool) -> bool {
+        let was_tried = |task: &Task| {
+            let tries = self.tries.get(&task.scope.kind).copied().unwrap_or_default();
+            // What was lost is told to be in doubt.
+            let enough = if task.doubts == 0 { FIRST_ATTEMPTS } else { 1 };
+            task.attempts.max(tries) >= enough || !task.has(Cause::Resync)
+        };
+        let is_enough = |task: &Task| task.attempts >= FIRST_ATTEMPTS || is_late && was_tried(task);
+        !self.is_pulling && self.list.iter().all(is_enough)
     }
 
     /// Whether the rule set of nf_tables is to be pulled.
@@ -278,7 +293,8 @@ impl Tasks {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let waits = self.waits_for_links();
-        let due = self.list.iter().filter(|task| !waits(task)).map(|task| task.due).min();
+        let due = |task: &Task| if waits(task) { after(task.due, LONGEST_PAUSE) } else { task.due };
+        let due = self.list.iter().map(due).min();
         // The next comparison waits for the end of the last.
         let audit = self.audit_due.filter(|_| !self.is_auditing());
         due.into_iter().chain(audit).min()
@@ -302,10 +318,13 @@ impl Tasks {
         // Where there is always more to receive, it is read without being judged in the end.
         let is_ready =
             |task: &Task| !task.follows() || self.can_judge(task) || now >= task.due + LONGEST_PAUSE;
-        let is_due = |task: &Task| task.due <= now && !waits(task) && is_ready(task);
+        // Where each reading of the links loses something, what is on them would never be read.
+        let is_in_turn = |task: &Task| !waits(task) || now >= after(task.due, LONGEST_PAUSE);
+        let is_due = |task: &Task| task.due <= now && is_in_turn(task) && is_ready(task);
         let due = self.list.iter().enumerate().filter(|(_, task)| is_due(task));
-        let (at, _) = due.min_by_key(|(_, task)| (rank(task), task.due))?;
-        Some(self.list.swap_remove(at))
+        let (at, task) = due.min_by_key(|(_, task)| (rank(task), task.due))?;
+        let is_early = waits(task);
+        Some(Task { is_early, ..self.list.swap_remove(at) })
     }
 
     /// All sockets were read to their end, and all of it was fed.
@@ -433,7 +452,7 @@ impl Core {
         while let Some(mut task) = self.tasks.take_due(now) {
             if !self.refine(&mut task) {
                 // It may have been the last that the first state waited for.
-                self.begin_if_read();
+                self.begin_if_read(now);
                 continue;
             }
             (self.tasks.running, self.tasks.reading) = (task.doubts, Some(task.scope.kind));
@@ -596,24 +615,28 @@ impl Core {
             is_unsettled |= touched.iter().any(|hash| !self.agrees(&reading, *hash));
         }
         (self.tasks.running, self.tasks.reading) = (0, None);
-        if is_unsettled {
-            let Task { scope, reasons, doubts, added, attempts, .. } = reading.task;
+        if !self.synced && reading.task.has(Cause::Resync) {
+            *self.tasks.tries.entry(kind).or_default() += 1;
+        }
+        if is_unsettled || reading.task.is_early {
+            let Task { scope, reasons, doubts, unread, added, attempts, is_early, .. } = reading.task;
             let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE);
             let attempts = attempts + 1;
             let mut task = Task {
                 scope,
                 reasons,
                 doubts,
-                unread: 0,
+                unread: if is_early { unread } else { 0 },
                 due: now + pause,
                 added,
                 attempts,
                 is_doubtful: false,
+                is_early: false,
             };
             self.tasks.merge(&mut task);
             self.tasks.list.push(task);
         }
-        self.begin_if_read();
+        self.begin_if_read(now);
         self.settle(time, now);
     }
 

@@ -59,6 +59,12 @@ impl Core {
         self.tell_group(group, time);
     }
 
+    /// Elements were read again for when they end.
+    pub(super) fn renew_elements(&mut self, ruleset: &Ruleset, time: SystemTime) {
+        let group = self.book.as_mut().and_then(|book| book.renew(ruleset, Cause::Event));
+        self.tell_group(group, time);
+    }
+
     /// The rules of a table were pulled again for their order.
     pub(super) fn order_rules(
         &mut self,

@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use linx_sys::{Netns, RecvBuf};
+use linx_wire::Kind;
 use linx_wire::nft::SetView;
 
 use super::clock::wall_clock;
 use super::core::{Core, Lane};
 use super::delta::Cause;
+use super::late::{Late, Unsure};
 use super::nft::Members;
 use super::options::RuleOptions;
 use super::witness::Witness;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::monitor::link::Seat;
 use crate::monitor::{Barrier, Loss, RestartPolicy};
@@ -61,6 +63,8 @@ pub(super) struct Rules {
     held: Option<nft::Notice>,
     /// One for each table with a large set.
     witnesses: Arc<Mutex<Vec<Witness>>>,
+    /// What may have been read late.
+    late: Late,
 }
 
 impl Rules {
@@ -80,6 +84,7 @@ impl Rules {
             loaded: false,
             held: None,
             witnesses: Arc::default(),
+            late: Late::new(Instant::now()),
         })
     }
 
@@ -87,7 +92,8 @@ impl Rules {
         let book = core.book.as_ref().and_then(super::nft::Book::deadline);
         let due = self.due.map(|(due, _)| due);
         let pending = self.monitor.has_pending().then(Instant::now);
-        let times = [due, book, self.owners_due, self.audit_due, self.monitor.deadline(), pending];
+        let late = self.late.deadline();
+        let times = [due, book, self.owners_due, self.audit_due, self.monitor.deadline(), pending, late];
         times.into_iter().flatten().min()
     }
 
@@ -102,10 +108,12 @@ impl Rules {
 
     /// Takes what was announced; true when there may be more.
     pub(super) fn intake(&mut self, core: &mut Core, now: Instant) -> Result<bool> {
+        let begun = Instant::now();
         for _ in 0..AT_ONCE {
             match self.next()? {
-                Some(notice) => self.take(notice, core, now),
+                Some(notice) => self.take(notice, core, Instant::now()),
                 None => {
+                    self.late.read_until(begun);
                     core.expire(wall_clock(), now);
                     if let Some(sure) = core.book.as_ref().and_then(super::nft::Book::sure) {
                         locked(&self.witnesses).iter_mut().for_each(|witness| witness.read(sure));
@@ -132,6 +140,7 @@ impl Rules {
                 core.stats.events += commit.changes.len() as u64;
                 core.expire(commit.time, now);
                 core.commit(&commit, now);
+                self.late.note(core, now);
             }
             Notice::Event(event) if self.loaded => {
                 core.stats.events += 1;
@@ -169,6 +178,9 @@ impl Rules {
         for (family, table) in doubtful {
             self.pull_order(handle, core, family, &table)?;
         }
+        while let Some(unsure) = self.late.next(Instant::now()) {
+            self.pull_late(handle, core, unsure)?;
+        }
         let Some((_, cause)) = self.due.filter(|(due, _)| *due <= now) else { return Ok(false) };
         let begun = Instant::now();
         match self.read(handle, core, cause) {
@@ -191,12 +203,7 @@ impl Rules {
             Ok(None) => self.due = None,
             Err(error) if error.kind == ErrorKind::NamespaceGone => return Err(error),
             Err(error) => {
-                if !self.loaded
-                    && !matches!(
-                        error.kind,
-                        ErrorKind::Changing { .. } | ErrorKind::Torn | ErrorKind::Timeout
-                    )
-                {
+                if !self.loaded && !is_passing(&error) {
                     return Err(error);
                 }
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -205,7 +212,7 @@ impl Rules {
         }
         core(&mut |core| {
             core.tasks.set_pulling(self.due.is_some());
-            core.begin_if_read();
+            core.begin_if_read(Instant::now());
             core.settle(wall_clock(), Instant::now());
         });
         Ok(true)
@@ -262,22 +269,12 @@ impl Rules {
         }
         let mut outcome = Ok(());
         core(&mut |core| {
-            loop {
-                let now = Instant::now();
-                match self.next() {
-                    Ok(Some(crate::monitor::Notice::Transaction(commit)))
-                        if is_later(&commit, generation) =>
-                    {
-                        self.held = Some(crate::monitor::Notice::Transaction(commit));
-                        break;
-                    }
-                    Ok(Some(notice)) => self.take(notice, core, now),
-                    Ok(None) => break,
-                    Err(error) => {
-                        outcome = Err(error);
-                        return;
-                    }
-                }
+            outcome = self.take_until(generation, core);
+            if outcome.is_err() {
+                return;
+            }
+            if ruleset.has_all_elements() {
+                self.late.clear();
             }
             let now = Instant::now();
             core.expire(wall_clock(), now);
@@ -316,25 +313,57 @@ impl Rules {
         };
         let mut outcome = Ok(());
         core(&mut |core| {
-            loop {
-                match self.next() {
-                    Ok(Some(crate::monitor::Notice::Transaction(commit)))
-                        if is_later(&commit, ruleset.generation()) =>
-                    {
-                        self.held = Some(crate::monitor::Notice::Transaction(commit));
-                        break;
-                    }
-                    Ok(Some(notice)) => self.take(notice, core, Instant::now()),
-                    Ok(None) => break,
-                    Err(error) => {
-                        outcome = Err(error);
-                        return;
-                    }
-                }
+            outcome = self.take_until(ruleset.generation(), core);
+            if outcome.is_ok() {
+                core.order_rules(family, table, &ruleset, wall_clock(), Instant::now());
             }
-            core.order_rules(family, table, &ruleset, wall_clock(), Instant::now());
         });
         outcome
+    }
+
+    /// Takes the commits up to a generation.
+    fn take_until(&mut self, generation: u32, core: &mut Core) -> Result<()> {
+        while let Some(notice) = self.next()? {
+            match notice {
+                crate::monitor::Notice::Transaction(commit) if is_later(&commit, generation) => {
+                    self.held = Some(crate::monitor::Notice::Transaction(commit));
+                    break;
+                }
+                notice => self.take(notice, core, Instant::now()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads elements of which it is not known when they end.
+    fn pull_late(&mut self, handle: &Handle, core: &WithCore<'_>, unsure: Unsure) -> Result<()> {
+        let begun = Instant::now();
+        let wanted = unsure.sets.clone();
+        let pull = nft::pull(handle).table(unsure.family, &unsure.table).kinds(&[Kind::Set, Kind::Elements]);
+        let pull = pull.elements_of(move |set| wanted.contains(set.name().as_bytes()));
+        let outcome = pull.retries(RETRIES).ruleset();
+        self.late.took(begun, Instant::now());
+        match outcome {
+            Ok(ruleset) => {
+                let mut outcome = Ok(());
+                core(&mut |core| {
+                    outcome = self.take_until(ruleset.generation(), core);
+                    if outcome.is_ok() {
+                        core.expire(wall_clock(), Instant::now());
+                        core.renew_elements(&ruleset, wall_clock());
+                    }
+                });
+                outcome
+            }
+            Err(error) if error.kind == ErrorKind::NamespaceGone => Err(error),
+            Err(error) => {
+                // If the table is gone, or it may not ask any more, the elements end when they were told to.
+                if is_passing(&error) {
+                    self.late.put_back(unsure);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Tables go with the socket of their owner, without a word (KERNEL.md 1.6).
@@ -419,12 +448,17 @@ impl Rules {
 
     /// Whether nothing is to be pulled.
     pub(super) fn is_idle(&self) -> bool {
-        self.due.is_none() && self.held.is_none() && self.loaded
+        self.due.is_none() && self.held.is_none() && self.late.is_empty() && self.loaded
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a pull that failed may succeed the next time.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Changing { .. } | ErrorKind::Torn | ErrorKind::Timeout)
 }
 
 /// Whether a commit is not in what was pulled.

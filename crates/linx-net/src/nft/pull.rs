@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linx_sys::Protocol;
 use linx_wire::emit::Request;
@@ -263,15 +263,18 @@ impl Pull {
         }
         if self.wants(Kind::Elements) {
             all.reads_elements = true;
-            for set in all.sets.iter() {
+            let sets = std::mem::take(&mut all.sets);
+            for set in sets.iter() {
                 if self.wanted.as_ref().is_some_and(|wanted| !wanted.0(&set)) {
                     all.unread.insert(set_key(&set));
                     continue;
                 }
                 let (table, name) = (set.table().as_bytes(), set.name().as_bytes());
-                let request = request::elements(set.family(), table, name);
+                let (request, from) = (request::elements(set.family(), table, name), Instant::now());
                 self.bag::<Elements>(request, generation, &mut all.elements)?;
+                all.was_read(&set, from);
             }
+            all.sets = sets;
         }
         if !self.wants(Kind::Table) {
             all.tables = Bag::default();

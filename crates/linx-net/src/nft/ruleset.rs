@@ -1,14 +1,16 @@
 //! A rule set as of one generation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
+use std::time::Instant;
 
 use linx_wire::Decode;
 use linx_wire::header::Messages;
 use linx_wire::nft::{
-    Chain, ChainRef, ElementRef, Elements, ElementsRef, EntityRef, Flowtable, FlowtableRef, Rule, RuleRef,
-    Set, SetRef, SetView, StatefulObject, StatefulObjectRef, Table, TableRef,
+    Chain, ChainRef, ElementRef, Elements, ElementsRef, ElementsView, EntityRef, Flowtable, FlowtableRef,
+    Rule, RuleRef, Set, SetFlags, SetRef, SetView, StatefulObject, StatefulObjectRef, Table, TableRef,
 };
 
 /// The messages of one kind that a dump consisted of. All of them were decoded when they came.
@@ -71,6 +73,8 @@ pub struct Ruleset {
     pub(super) rules: Bag<Rule>,
     pub(super) sets: Bag<Set>,
     pub(super) elements: Bag<Elements>,
+    /// When the elements were read of sets whose elements end: what is left is told as of a moment in between.
+    pub(super) read: HashMap<SetKey, Range<Instant>>,
     pub(super) objects: Bag<StatefulObject>,
     pub(super) flowtables: Bag<Flowtable>,
 }
@@ -85,6 +89,23 @@ impl Ruleset {
     #[must_use]
     pub fn has_elements_of(&self, set: &SetRef<'_>) -> bool {
         self.reads_elements && (self.unread.is_empty() || !self.unread.contains(&set_key(set)))
+    }
+
+    /// The elements of a set were read from then to then.
+    pub(super) fn was_read(&mut self, set: &SetRef<'_>, from: Instant) {
+        if set.flags().contains(SetFlags::TIMEOUT) {
+            self.read.insert(set_key(set), from..Instant::now());
+        }
+    }
+
+    /// From when to when the elements of a set were read, if they have an end.
+    pub(crate) fn read_of(&self, set: &SetRef<'_>) -> Option<Range<Instant>> {
+        if self.read.is_empty() { None } else { self.read.get(&set_key(set)).cloned() }
+    }
+
+    /// When the first of these was begun.
+    pub(crate) fn first_read(&self) -> Option<Instant> {
+        self.read.values().map(|read| read.start).min()
     }
 
     /// Of messages that no kernel sent.
@@ -104,6 +125,14 @@ impl Ruleset {
             }
         }
         made
+    }
+
+    /// As if the elements of all sets had been read then.
+    #[cfg(test)]
+    pub(crate) fn read_during(mut self, during: &Range<Instant>) -> Self {
+        let keys: Vec<_> = self.sets().map(|set| set_key(&set)).collect();
+        self.read = keys.into_iter().map(|key| (key, during.clone())).collect();
+        self
     }
 
     /// Whether the elements of all sets were read.
@@ -146,6 +175,16 @@ impl Ruleset {
     /// Elements of sets and maps, set by set.
     pub fn elements(&self) -> impl Iterator<Item = ElementRef<'_>> {
         self.elements.iter().flat_map(ElementsRef::elements)
+    }
+
+    /// Elements of one set or map.
+    pub(crate) fn elements_in(&self, set: &SetRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
+        let key = set_key(set);
+        let is_own = move |elements: &ElementsRef<'_>| {
+            (elements.family(), elements.table().as_bytes(), elements.set().as_bytes())
+                == (key.0, &*key.1, &*key.2)
+        };
+        self.elements.iter().filter(is_own).flat_map(ElementsRef::elements)
     }
 
     /// Stateful objects.

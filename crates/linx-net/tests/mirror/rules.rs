@@ -1,9 +1,9 @@
 //! Mirrors of nf_tables: random commits, overflows, what happens without a commit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linx::mirror::{Cause, Change};
-use linx::nft::{Family, SetView};
+use linx::nft::{ElementView, Family, SetView};
 use linx::{Mirror, Notice};
 use linx_test::{Dice, Namespace, PATIENCE, is_root, skip_unless};
 
@@ -227,4 +227,74 @@ fn after_a_loss_a_large_set_is_read_again_if_its_table_may_have_changed() {
     }
     let (resyncs, spared) = storm(&mut String::new);
     assert!(spared >= resyncs * 15_000, "{resyncs} {spared} {:?}", mirror.stats());
+}
+
+/// What is told of an element is how long it lasts, not from when on: a mirror that did not run for a while asks.
+#[test]
+fn elements_that_were_announced_while_a_mirror_did_not_run_end_when_they_end() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("ruleslate");
+    namespace.nft("add table inet t; add set inet t s { type ipv4_addr; flags timeout; }");
+    namespace.nft("add map inet t m { type ipv4_addr : inet_service; flags interval,timeout; }");
+    let mut driver = Mirror::builder(&namespace.netns()).nft().audit(None).driver().unwrap();
+    let mirror = driver.mirror();
+    let mut turn = |until: &dyn Fn(&Mirror) -> bool| {
+        let end = Instant::now() + PATIENCE;
+        while !until(&mirror) || driver.deadline().is_some_and(|due| due <= Instant::now()) {
+            assert!(Instant::now() < end);
+            driver.advance(Instant::now()).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    turn(&Mirror::is_synced);
+    let mut watch = mirror.watch();
+    let mut own = watch.state();
+    namespace.nft("add element inet t s { 10.0.0.1 timeout 6s, 10.0.0.2 timeout 1h, 10.0.0.3 }");
+    namespace.nft("add element inet t m { 10.0.0.1-10.0.0.9 timeout 1h : 22 }");
+    let added = Instant::now();
+    std::thread::sleep(Duration::from_secs(4));
+    let generation = linx::nft::generation(&linx::Handle::new(&namespace.netns()).unwrap()).unwrap();
+    turn(&|mirror| mirror.snapshot().generation() == Some(generation));
+    let ends = |mirror: &Mirror| {
+        let state = mirror.snapshot();
+        let sets = state.nft().unwrap().sets();
+        let of = |set: linx::mirror::nft::Members<'_>| {
+            set.with_deadlines()
+                .map(|(element, ends)| (element.key().unwrap().to_vec(), ends))
+                .collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = sets.flat_map(of).collect();
+        all.sort();
+        all
+    };
+    let (held, there) = {
+        let fresh = Mirror::builder(&namespace.netns()).nft().start().unwrap();
+        (ends(&mirror), ends(&fresh))
+    };
+    assert!(held.len() >= 5, "{held:?}");
+    for ((key, held), (other, there)) in held.iter().zip(&there) {
+        assert_eq!((key, held.is_some()), (other, there.is_some()));
+        if let Some((held, there)) = held.zip(*there) {
+            let apart = held.max(there) - held.min(there);
+            assert!(apart < Duration::from_millis(500), "{key:?}: {apart:?}");
+        }
+    }
+    // It is told: who follows the changes ends elements when the mirror does.
+    let mut told = 0;
+    while let Some(notice) = watch.try_next().unwrap() {
+        own.apply(&notice);
+        if let Notice::Nft(delta) = &notice {
+            assert_eq!(
+                (delta.change(), delta.cause(), delta.fields()),
+                (Change::Changed, Cause::Event, vec!["expires".to_owned()])
+            );
+            told += 1;
+        }
+    }
+    assert!((2..=4).contains(&told), "{told}");
+    assert_eq!(own.fingerprint(), mirror.snapshot().fingerprint());
+    turn(&|mirror| ends(mirror).len() < held.len());
+    let lasted = added.elapsed();
+    assert!((Duration::from_secs(5)..Duration::from_secs(8)).contains(&lasted), "{lasted:?}");
+    assert_eq!(mirror.stats().audit_repairs, 0);
 }

@@ -5,7 +5,7 @@ use super::ops::How::{Add, Append, Prepend, Replace};
 use super::ops::Op::{self, *};
 use super::ops::To::{self, Hops, Nowhere, Object};
 use super::world::Step::{self, Audit, Do, Round, Wait};
-use super::world::{History, Without, run};
+use super::world::{History, Without, World, run};
 
 fn holds(room: usize, compat: bool, before: Vec<Op>, steps: Vec<Step>) {
     let history = History { room, compat, before, steps };
@@ -412,4 +412,25 @@ fn what_follows_is_read_though_there_is_always_more_to_receive() {
     let is_read = world.core.next_reading(now + LONGEST_PAUSE / 2).is_some();
     assert!(!is_read, "the state cannot tell yet what hangs on it");
     assert!(world.core.next_reading(now + LONGEST_PAUSE * 2).is_some(), "it is not put off for ever");
+}
+
+/// Changes that never end, from each of which something follows: the first state does not wait until all is still. What
+/// was lost meanwhile is told to be in doubt.
+#[test]
+fn a_mirror_begins_though_changes_go_on() {
+    let before = vec![link(0), LinkUp(0), v4(Add, 2, Hops(vec![(0, 0)]))];
+    for room in [PLENTY, 3] {
+        let history = History { room, compat: false, before: before.clone(), steps: Vec::new() };
+        let mut world = World::new(&history, Without::Nothing);
+        let mut rounds = 0;
+        while !world.core.synced {
+            let script = (0..60).map(|at| (1, if at % 2 == 0 { LinkDown(0) } else { LinkUp(0) })).collect();
+            world.step(&Step::Round(script)).unwrap_or_else(|why| panic!("{why}"));
+            world.step(&Step::Wait(100)).unwrap();
+            rounds += 1;
+            assert!(rounds < 50, "it waits for ever: {:?}", world.core.tasks);
+        }
+        assert_eq!(world.core.is_certain(), room == PLENTY);
+        world.quiet().unwrap_or_else(|why| panic!("{why}"));
+    }
 }

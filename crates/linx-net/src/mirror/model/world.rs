@@ -311,7 +311,8 @@ impl World {
             return Ok(());
         }
         let Some(mut shadow) = self.shadow.take() else {
-            if self.core.log.end() != 0 {
+            let is_doubt = |(_, notice): (u64, &Notice)| matches!(notice, Notice::ResyncNeeded(_));
+            if !self.core.log.since(0).all(is_doubt) {
                 return Err("something was told before the first state".into());
             }
             self.shadow = Some(self.core.state.clone());

@@ -186,6 +186,10 @@ impl Work<'_> {
         for element in elements.iter() {
             if is_new {
                 let deadline = self.deadline(&place, rewrite::expires(&element), now);
+                if deadline.is_some() && self.lengthened.last().is_none_or(|last| !Arc::ptr_eq(last, &place))
+                {
+                    self.lengthened.push(Arc::clone(&place));
+                }
                 self.put_element(&place, &element, deadline);
             } else {
                 self.remove_element(&place, &element);

@@ -187,7 +187,12 @@ pub(super) struct Deadline(pub(super) u64);
 
 impl Deadline {
     pub(super) fn is_near(self, other: Self) -> bool {
-        self.0.abs_diff(other.0) <= u64::from(linx_wire::DEADLINE_TOLERANCE_SECS) * 1000
+        self.is_within(other, 0)
+    }
+
+    /// The same, where one of them is known to so many milliseconds.
+    pub(super) fn is_within(self, other: Self, slack: u64) -> bool {
+        self.0.abs_diff(other.0) <= u64::from(linx_wire::DEADLINE_TOLERANCE_SECS) * 1000 + slack
     }
 }
 

@@ -31,6 +31,7 @@
 //! | a packet's doing was announced | [`event`](Book::event) | a [`Group`] of deltas |
 //! | the moment of [`deadline`](Book::deadline) has come | [`expire`](Book::expire) | a group, cause `expired` |
 //! | [`doubtful`](Book::doubtful) names a table | [`replace_rules`](Book::replace_rules) with a pull of it | a group, of the cause given |
+//! | a commit was read late that [`lengthened`](Book::lengthened) sets | [`renew`](Book::renew) with a pull of them | a group, of the cause given |
 //! | a pull again: resync, audit | [`replace`](Book::replace), [`replace_table`](Book::replace_table) | a group, of that cause |
 //! //! | a portid of [`owners`](Book::owners) is not there any more | [`owner_gone`](Book::owner_gone) | groups, cause `implied` |
 //!
@@ -58,7 +59,7 @@ use linx_wire::nft::{EntityRef, TableFlags, TableRef, TableView};
 use linx_wire::route::Operation;
 
 use self::commit::Course;
-use self::content::{Deadline, What, table_key};
+use self::content::{Deadline, Place, What, table_key};
 use self::expiry::{Deadlines, Intervals};
 use self::replace::{Fresh, Scope};
 use self::work::Work;
@@ -110,6 +111,8 @@ pub struct Book {
     sure: Option<u32>,
     /// Tables in which the order of rules is in doubt.
     doubtful: BTreeSet<Vec<u8>>,
+    /// Sets to which the last commit added elements that end.
+    lengthened: Vec<Arc<Place>>,
 }
 
 impl Book {
@@ -129,7 +132,7 @@ impl Book {
     pub fn load(&mut self, ruleset: &Ruleset, now: Instant) {
         self.state.tables = <_>::default();
         (self.deadlines, self.course) = <_>::default();
-        self.state.since.get_or_insert(now);
+        self.state.since.get_or_insert(ruleset.first_read().map_or(now, |first| first.min(now)));
         let key = self.options.key();
         let mut work = Work::new(&mut self.state, &mut self.deadlines, false).mute();
         let elements = (!self.options.without_elements).then_some(ruleset);
@@ -142,6 +145,7 @@ impl Book {
     /// A commit, or a part of one: what it changed.
     pub fn commit(&mut self, commit: &nft::Transaction, now: Instant) -> Option<Transaction> {
         let previous = self.state.generation;
+        self.lengthened.clear();
         if previous.zip(commit.generation).is_some_and(|(have, told)| is_up_to(told, have)) {
             return None;
         }
@@ -158,6 +162,7 @@ impl Book {
         if commit.is_last {
             work.end(&mut self.course);
         }
+        self.lengthened = work.lengthened;
         let mut changes = work.changes;
         changes.settle();
         if commit.is_last && commit.generation.is_some() {
@@ -246,6 +251,17 @@ impl Book {
         self.replace_with(ruleset, Some(table_key(family.number(), table)), true, cause, now)
     }
 
+    /// Elements were read again for the moments at which they end: those that it knows end then, and nothing else is
+    /// compared.
+    pub fn renew(&mut self, ruleset: &Ruleset, cause: Cause) -> Option<Group> {
+        let mut work = Work::new(&mut self.state, &mut self.deadlines, self.options.volatile);
+        work.renew(ruleset);
+        let mut changes = work.changes;
+        changes.settle();
+        self.deadlines.tidy(&self.state);
+        Group::new(changes, cause)
+    }
+
     fn replace_with(
         &mut self,
         ruleset: &Ruleset,
@@ -268,6 +284,16 @@ impl Book {
         changes.settle();
         self.deadlines.tidy(&self.state);
         Group::new(changes, cause)
+    }
+
+    /// The sets to which the last commit added elements that end: family, table, name. How long these last is told, but
+    /// not from when on: where the commit may have been read some time after it was announced, they are to be pulled for
+    /// [`renew`](Self::renew).
+    pub fn lengthened(&self) -> impl Iterator<Item = (Family, &[u8], &[u8])> {
+        self.lengthened.iter().filter_map(|place| {
+            let (family, table) = place.table.split_first()?;
+            Some((Family::of_number(*family)?, table, &*place.set))
+        })
     }
 
     /// When an element may end next.

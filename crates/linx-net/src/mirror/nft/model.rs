@@ -501,3 +501,27 @@ proptest! {
         prop_assert!(book.state().table(Family::Inet, "nothing").is_none());
     }
 }
+
+/// How long an element lasts is told as of a moment while its set was read, which may have taken a while.
+#[test]
+fn a_reading_that_took_long_changes_no_end() {
+    let mut world = World { generation: 7, ..World::default() };
+    let mut told = Vec::new();
+    for ask in [Ask::Table(0), Ask::Set(0, 0), Ask::Element(0, 0, 1, 100)] {
+        world.ask(ask, &mut told);
+    }
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    for (during, is_other) in [(0..1, false), (0..10, false), (1..9, false), (8..10, true)] {
+        let mut book = Book::new(Options::default());
+        book.load(&world.dump(), start);
+        let read = world.dump().read_during(&(at(during.start)..at(during.end)));
+        let group = book.replace(&read, Cause::Audit, at(during.end));
+        assert_eq!(group.is_some(), is_other, "{during:?}");
+    }
+    // One that was not known ends in the middle.
+    let mut fresh = Book::new(Options::default());
+    fresh.load(&world.dump().read_during(&(at(0)..at(10))), at(10));
+    let set = fresh.state().sets().next().unwrap();
+    assert_eq!(set.with_deadlines().next().unwrap().1, Some(at(105)));
+}

@@ -1,6 +1,7 @@
 //! The difference between a state and what was read now, done to the state: what is equal stays shared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -78,6 +79,18 @@ impl FreshTable<'_> {
     }
 }
 
+/// When elements were read: what is left of their time is told as of a moment in between.
+#[derive(Clone)]
+struct Read(Range<Instant>);
+
+impl Read {
+    /// The moment that is never more than half of it wrong, and that half, in milliseconds.
+    fn middle(&self) -> (Instant, u64) {
+        let half = self.0.end.saturating_duration_since(self.0.start) / 2;
+        (self.0.start + half, u64::try_from(half.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
 /// What was read.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'s> {
@@ -128,7 +141,8 @@ impl Work<'_> {
             let name = set.name().as_bytes();
             if scope.ruleset.is_some_and(|ruleset| ruleset.has_elements_of(set)) {
                 let elements = fresh.elements.get(name).map(Vec::as_slice).unwrap_or_default();
-                self.set_elements(key, set, elements, now);
+                let read = scope.ruleset.and_then(|ruleset| ruleset.read_of(set));
+                self.set_elements(key, set, elements, &Read(read.unwrap_or(now..now)));
             }
         }
         for chain in &fresh.chains {
@@ -181,7 +195,7 @@ impl Work<'_> {
         }
     }
 
-    fn set_elements(&mut self, table: &[u8], set: &SetRef<'_>, fresh: &[ElementsRef<'_>], now: Instant) {
+    fn set_elements(&mut self, table: &[u8], set: &SetRef<'_>, fresh: &[ElementsRef<'_>], read: &Read) {
         let held = self.state.content(table).and_then(|content| content.set(set.name().as_bytes()));
         let Some(held) = held else { return };
         let (place, known) = (Arc::clone(&held.place), held.elements.clone());
@@ -189,7 +203,7 @@ impl Work<'_> {
         let is_renewed = set.flags().contains(SetFlags::EVAL);
         let mut met = 0;
         for element in fresh.iter().flat_map(|elements| elements.elements()) {
-            met += usize::from(self.read_element(&place, &element, is_renewed, now));
+            met += usize::from(self.read_element(&place, &element, is_renewed, read));
         }
         if met >= known.len() {
             return;
@@ -198,7 +212,8 @@ impl Work<'_> {
         let mut listed: Vec<(u32, ElementRef<'_>)> =
             all.map(|element| (self.state.hashes.of(&element), element)).collect();
         listed.sort_unstable_by_key(|(hash, _)| *hash);
-        let soon = self.deadline(&place, Some(u64::from(linx_wire::DEADLINE_TOLERANCE_SECS) * 1000), now);
+        let soon = Some(u64::from(linx_wire::DEADLINE_TOLERANCE_SECS) * 1000);
+        let soon = self.deadline(&place, soon, read.0.end);
         for (hash, record) in known.iter() {
             let from = listed.partition_point(|(other, _)| *other < hash);
             let alike = listed.iter().skip(from).take_while(|(other, _)| *other == hash);
@@ -212,16 +227,33 @@ impl Work<'_> {
         }
     }
 
+    /// Elements that are known end when a reading says.
+    pub(super) fn renew(&mut self, ruleset: &Ruleset) {
+        for set in ruleset.sets() {
+            let table = table_key(set.family(), set.table().as_bytes());
+            let held = self.state.content(&table).and_then(|content| content.set(set.name().as_bytes()));
+            let (Some(held), Some(read)) = (held, ruleset.read_of(&set)) else { continue };
+            let (place, elements) = (Arc::clone(&held.place), held.elements.clone());
+            let is_renewed = set.flags().contains(SetFlags::EVAL);
+            for element in ruleset.elements_in(&set) {
+                if find(&elements, &place, self.state.hashes.of(&element), &element).is_some() {
+                    self.read_element(&place, &element, is_renewed, &Read(read.clone()));
+                }
+            }
+        }
+    }
+
     /// An element that was read; whether it was known.
     fn read_element(
         &mut self,
         place: &Arc<Place>,
         element: &ElementRef<'_>,
         is_renewed: bool,
-        now: Instant,
+        read: &Read,
     ) -> bool {
         let expires = rewrite::expires(element);
-        let deadline = self.deadline(place, expires, now);
+        let (middle, slack) = read.middle();
+        let deadline = self.deadline(place, expires, middle);
         let hash = self.state.hashes.of(element);
         let set = self.state.content(&place.table).and_then(|content| content.set(&place.set));
         let Some(set) = set else { return false };
@@ -234,7 +266,7 @@ impl Work<'_> {
         };
         let old: Option<Deadline> = place.split(known).0;
         let is_near = old.is_some() == deadline.is_some()
-            && old.zip(deadline).is_none_or(|(old, new)| old.is_near(new));
+            && old.zip(deadline).is_none_or(|(old, new)| old.is_within(new, slack));
         let attributes = element.as_bytes();
         let is_equal = place.split(known).1 == attributes
             || linx_wire::nft::ELEMENT.same(

@@ -66,6 +66,8 @@ pub(super) struct Work<'b> {
     refreshes: bool,
     /// Where the last rule stands is not told for certain.
     pub(super) is_doubtful: bool,
+    /// Sets to which elements were added that end.
+    pub(super) lengthened: Vec<Arc<Place>>,
     record: Vec<u8>,
     before: Vec<u8>,
 }
@@ -80,6 +82,7 @@ impl<'b> Work<'b> {
             is_mute: false,
             refreshes: true,
             is_doubtful: false,
+            lengthened: Vec::new(),
             record: Vec::new(),
             before: Vec::new(),
         }

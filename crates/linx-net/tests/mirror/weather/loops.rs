@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use linx::{Mirror, Netns, Notice};
+#[cfg(feature = "tokio")]
+use linx::Notice;
+use linx::{Mirror, Netns};
 use linx_test::{Namespace, PATIENCE, Storm, is_root, skip_unless, thread_usage};
 
 use crate::oracle::{differences, held};
-use crate::{assert_converges, assert_idle, each_seed, long_or, once};
+#[cfg(feature = "tokio")]
+use crate::{assert_converges, assert_idle};
+use crate::{each_seed, long_or, once};
 
 #[test]
 fn a_loop_of_ones_own_is_woken_when_there_is_something_to_do() {

@@ -68,8 +68,11 @@ fn lists_that_are_torn_for_ever_take_nothing_away() {
             scope.spawn(|| again_and_again(&bed.namespace, &rest, &stop));
             let _stop = StopOnDrop(&stop);
             let end = Instant::now() + Duration::from_secs(long_or(15, 2));
-            // Begun amid all that, it begins all the same.
+            // Begun amid all that, it begins all the same, and does not wait until all is still.
+            let begun = Instant::now();
             let late = Mirror::builder(&bed.namespace.netns()).audit(None).start().unwrap();
+            println!("figure: begun amid it after {:.1?}", begun.elapsed());
+            assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
             let mut late = late.watch();
             while Instant::now() < end {
                 for watch in [&mut watch, &mut late] {
