@@ -41,10 +41,15 @@ const SHARE: usize = 8192;
 
 /// When so many came in one round, the next is put off for a moment: much of a storm's cost is waking up for each event.
 const MANY: usize = 12;
-/// At the fastest sender seen (0.5 M/s) this is 2,000 events, 2 MB of a buffer.
 const NAP: Duration = Duration::from_millis(4);
-/// A receive buffer below this could fill meanwhile, bytes.
-const ROOMY: usize = 16 << 20;
+/// Bytes of a receive buffer that the fastest sender seen (0.5 M/s) fills in a millisecond: half of it is to stay free.
+const FASTEST: usize = 416 << 10;
+
+/// How long the next round is put off, with a smallest receive buffer of so many bytes.
+fn nap(least: usize) -> Option<Duration> {
+    let millis = u64::try_from(least / 2 / FASTEST).unwrap_or(u64::MAX);
+    (millis > 0).then(|| NAP.min(Duration::from_millis(millis)))
+}
 
 /// What was asked for.
 struct Wish {
@@ -192,13 +197,18 @@ impl Session {
             }
             self.namespaces()?;
             if (MANY..SHARE).contains(&taken)
-                && self.follow.sources.values().all(|source| source.least_rcvbuf() >= ROOMY)
+                && let Some(nap) = nap(self.least_rcvbuf())
             {
                 self.settle()?;
                 self.tail.printer.flush();
-                std::thread::sleep(NAP);
+                std::thread::sleep(nap);
             }
         }
+    }
+
+    /// Effective size of the smallest receive buffer, bytes.
+    fn least_rcvbuf(&self) -> usize {
+        self.follow.sources.values().map(Source::least_rcvbuf).min().unwrap_or(usize::MAX)
     }
 
     /// Why to end now, if there is a reason.
@@ -399,4 +409,22 @@ fn snapshot(wish: &Wish, source: &mut Source, tail: &mut Tail) -> Result<(), End
 /// Whether to go on with a turn.
 fn go_on(yes: bool) -> ControlFlow<()> {
     if yes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nap_leaves_half_of_the_buffer_to_the_fastest_sender() {
+        let none = nap(416 << 10);
+        assert_eq!((none, nap(512 << 10)), (None, None));
+        assert_eq!(nap(2 << 20), Some(Duration::from_millis(2)));
+        assert_eq!(nap(8 << 20), Some(NAP));
+        assert_eq!(nap(usize::MAX), Some(NAP));
+        for least in [1 << 20, 2 << 20, 3 << 20, 64 << 20] {
+            let filled = nap(least).map_or(0, |nap| nap.as_millis() as usize * FASTEST);
+            assert!(filled <= least / 2);
+        }
+    }
 }
