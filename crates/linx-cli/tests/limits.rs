@@ -418,6 +418,68 @@ fn a_namespace_that_cannot_be_opened_does_not_end_the_others() {
     assert!(ended.stderr.iter().any(|line| line.contains("Too many open files")), "{:?}", ended.stderr);
 }
 
+/// A second name of a namespace, for as long as this lives.
+struct SecondName(String);
+
+impl SecondName {
+    fn new(of: &str) -> Self {
+        let (file, name) = (format!("/run/netns/{of}"), format!("{of}-too"));
+        let second = format!("/run/netns/{name}");
+        std::fs::write(&second, "").unwrap();
+        assert!(Command::new("mount").args(["--bind", &file, &second]).status().unwrap().success());
+        Self(name)
+    }
+}
+
+impl Drop for SecondName {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+    }
+}
+
+/// A namespace that was found and could not be opened is followed when something else leads to it.
+#[test]
+fn a_namespace_that_could_not_be_opened_is_followed_when_it_is_called_otherwise() {
+    skip_unless!(is_root(), "not root");
+    skip_unless!(Command::new("prlimit").arg("-V").output().is_ok(), "no prlimit");
+    let first = namespace("cli-other");
+    let mut running = Running::start(linx(["--all-netns", "-j", "monitor", "link"]));
+    let pid = running.pid().to_string();
+    let end = Instant::now() + PATIENCE;
+    let mut open = 0;
+    while open <= 16 {
+        std::thread::sleep(Duration::from_millis(100));
+        open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+        assert!(Instant::now() < end, "it does not begin");
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    // Room for looking, but not for the sockets.
+    let mut all = Vec::new();
+    for room in 2..9 {
+        let limit = format!("--nofile={}:4096", open + room);
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+        all.push(namespace("cli-other-late"));
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--nofile=4096:4096"]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(1500));
+    let _names: Vec<_> = all.iter().map(|late| SecondName::new(late.name())).collect();
+    let mut missing: Vec<String> = all.iter().map(|late| late.name().to_owned()).collect();
+    while !missing.is_empty() {
+        let line = running.json();
+        if line["kind"] == "netns" && line["op"] == "new" {
+            missing.retain(|name| line["netns"]["name"] != **name);
+        }
+    }
+    drop(first);
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.status, Some(0), "{:?}", ended.stderr);
+    let refused = ended.stderr.iter().filter(|line| line.contains("is not followed")).count();
+    assert!(refused > 0, "all could be opened: {:?}", ended.stderr);
+}
+
 /// The same of a watch, which tries again: it follows the namespace once there are descriptors.
 #[test]
 fn a_namespace_that_cannot_be_opened_is_watched_once_it_can() {

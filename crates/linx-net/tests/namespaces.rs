@@ -203,7 +203,17 @@ fn namespaces_of_processes_come_and_go() {
     assert!(Command::new("ip").args(["netns", "delete", &name]).status().unwrap().success());
     next(&mut watcher, "it has lost its name", |change| called(change, "-"));
 
+    // Another process is in it when the first one goes: that leads to it now.
+    let enter = format!("--net=/proc/{pid}/ns/net");
+    let other = Running::new(Command::new("nsenter").args([&enter, "sleep", "600"]), "sleep");
     drop(hermit);
+    let path = next(&mut watcher, "something else leads to it", |change| match change {
+        Change::Changed(n) if n.cookie == came.cookie && !n.pids.contains(&pid) => n.path.clone(),
+        Change::Removed(n) if n.cookie == came.cookie => panic!("it is still there"),
+        _ => None,
+    });
+    assert_eq!(path, std::path::PathBuf::from(format!("/proc/{}/ns/net", other.id())));
+    drop(other);
     removed(&mut watcher, came.cookie);
 }
 

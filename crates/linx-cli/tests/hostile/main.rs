@@ -385,6 +385,7 @@ fn hostile_names_of_everything_do_no_harm_in_any_output_exclusive() {
                 let paths = found["netns.path"].clone();
                 let files: Vec<_> = stage.files().cloned().collect();
                 let path = |name: &[u8]| [b"/run/netns/", name].concat();
+                eprintln!("{}: {}", captured.what, captured.err.escape_ascii());
                 compare(&captured.what, "netns.path", &files, usize::MAX, |name| paths.contains(&path(name)));
             }
         } else if captured.what.contains("--fold 0") {

@@ -317,8 +317,10 @@ impl Identity {
     }
 }
 
+/// Or something else leads to it, where it has no name.
 fn is_called_otherwise(old: &Namespace, new: &Namespace) -> bool {
-    (&old.name, &old.names, &old.container) != (&new.name, &new.names, &new.container)
+    let is_led_to = !new.is_own && old.path != new.path;
+    is_led_to || (&old.name, &old.names, &old.container) != (&new.name, &new.names, &new.container)
 }
 
 impl AsFd for Watcher {

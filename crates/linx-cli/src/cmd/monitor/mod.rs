@@ -298,7 +298,8 @@ impl Session {
     fn namespaces(&mut self) -> Outcome {
         for (change, known) in self.follow.changes()? {
             match (change, known) {
-                (Coming::Added(namespace), None) => {
+                // One that could not be entered by what led to it first may be by what leads to it now.
+                (Coming::Added(namespace) | Coming::Changed(namespace), None) => {
                     if let Some(place) = Place::found(&namespace)? {
                         self.join(place)?;
                     }
