@@ -125,7 +125,7 @@ impl Task {
 
     /// Whether it follows from announcements alone, so that the state tells what of it is to be read.
     fn follows(&self) -> bool {
-        self.doubts == 0 && self.is_only(Cause::Implied)
+        self.doubts == 0 && self.is_only(Cause::Implied) && !self.reasons.iter().any(Reason::is_beyond)
     }
 }
 
@@ -225,7 +225,8 @@ impl Tasks {
                 if task.reasons.iter().any(is_known) {
                     continue;
                 }
-                if task.reasons.len() < MOST_REASONS {
+                // What is to be read whatever the state tells is not forgotten.
+                if task.reasons.len() < MOST_REASONS || matches!(reason.cause, Cause::Resync | Cause::Audit) {
                     task.reasons.push(reason);
                 } else if !task.reasons.iter().any(Reason::is_beyond) {
                     task.reasons.push(Reason::beyond());

@@ -60,9 +60,10 @@ impl Core {
     }
 
     /// Elements were read again for when they end.
-    pub(super) fn renew_elements(&mut self, ruleset: &Ruleset, time: SystemTime) {
-        let group = self.book.as_mut().and_then(|book| book.renew(ruleset, Cause::Event));
+    pub(super) fn renew_elements(&mut self, ruleset: &Ruleset, time: SystemTime, now: Instant) {
+        let group = self.book.as_mut().and_then(|book| book.renew(ruleset, Cause::Event, now));
         self.tell_group(group, time);
+        self.expire(time, now);
     }
 
     /// The rules of a table were pulled again for their order.

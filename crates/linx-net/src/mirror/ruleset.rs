@@ -92,9 +92,11 @@ impl Rules {
         let book = core.book.as_ref().and_then(super::nft::Book::deadline);
         let due = self.due.map(|(due, _)| due);
         let pending = self.monitor.has_pending().then(Instant::now);
+        let held = self.held.is_some().then(Instant::now);
         let late = self.late.deadline();
-        let times = [due, book, self.owners_due, self.audit_due, self.monitor.deadline(), pending, late];
-        times.into_iter().flatten().min()
+        let others = [self.owners_due, self.audit_due, self.monitor.deadline()];
+        let times = [due, book, pending, held, late].into_iter().chain(others);
+        times.flatten().min()
     }
 
     /// The buffer that it receives into, to be lent before it is asked for anything.
@@ -350,7 +352,7 @@ impl Rules {
                     outcome = self.take_until(ruleset.generation(), core);
                     if outcome.is_ok() {
                         core.expire(wall_clock(), Instant::now());
-                        core.renew_elements(&ruleset, wall_clock());
+                        core.renew_elements(&ruleset, wall_clock(), Instant::now());
                     }
                 });
                 outcome
@@ -448,7 +450,9 @@ impl Rules {
 
     /// Whether nothing is to be pulled.
     pub(super) fn is_idle(&self) -> bool {
-        self.due.is_none() && self.held.is_none() && self.late.is_empty() && self.loaded
+        // When elements end may be asked later: that is not waited for.
+        let is_late = self.late.deadline().is_some_and(|due| due <= Instant::now());
+        self.due.is_none() && self.held.is_none() && !is_late && self.loaded
     }
 }
 

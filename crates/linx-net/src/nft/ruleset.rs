@@ -9,8 +9,8 @@ use std::time::Instant;
 use linx_wire::Decode;
 use linx_wire::header::Messages;
 use linx_wire::nft::{
-    Chain, ChainRef, ElementRef, Elements, ElementsRef, ElementsView, EntityRef, Flowtable, FlowtableRef,
-    Rule, RuleRef, Set, SetFlags, SetRef, SetView, StatefulObject, StatefulObjectRef, Table, TableRef,
+    Chain, ChainRef, ElementRef, Elements, ElementsRef, EntityRef, Flowtable, FlowtableRef, Rule, RuleRef,
+    Set, SetFlags, SetRef, SetView, StatefulObject, StatefulObjectRef, Table, TableRef,
 };
 
 /// The messages of one kind that a dump consisted of. All of them were decoded when they came.
@@ -175,16 +175,6 @@ impl Ruleset {
     /// Elements of sets and maps, set by set.
     pub fn elements(&self) -> impl Iterator<Item = ElementRef<'_>> {
         self.elements.iter().flat_map(ElementsRef::elements)
-    }
-
-    /// Elements of one set or map.
-    pub(crate) fn elements_in(&self, set: &SetRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
-        let key = set_key(set);
-        let is_own = move |elements: &ElementsRef<'_>| {
-            (elements.family(), elements.table().as_bytes(), elements.set().as_bytes())
-                == (key.0, &*key.1, &*key.2)
-        };
-        self.elements.iter().filter(is_own).flat_map(ElementsRef::elements)
     }
 
     /// Stateful objects.

@@ -244,3 +244,25 @@ fn what_no_announcement_tells_is_no_filter() {
     let entries = NeighbourFilter { master: Some(1), ..NeighbourFilter::fdb() };
     assert!(own().neighbours_by(entries).audit(None).start().is_ok());
 }
+
+/// More changes before the first reading than a reading remembers reasons: it is of everything all the same.
+#[test]
+fn a_mirror_that_begins_amid_many_changes_reads_everything() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("amid");
+    namespace.batch("link add d0 type veth peer name d1\nlink set d1 up\nlink set d0 up\n");
+    let all = |how: &str, count: u32| -> String {
+        (0..count).map(|at| format!("address {how} 10.0.{at}.1/24 dev d0\n")).collect()
+    };
+    namespace.batch(&all("add", 120));
+    let mut driver = Mirror::builder(&namespace.netns()).audit(None).driver().unwrap();
+    let mirror = driver.mirror();
+    namespace.batch(&all("del", 100));
+    let end = Instant::now() + PATIENCE;
+    while !mirror.is_synced() || driver.deadline().is_some() {
+        driver.advance(Instant::now()).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(Instant::now() < end);
+    }
+    assert_eq!(crate::oracle::differences(&mirror, &namespace), Vec::<String>::new());
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use linx::mirror::nft::Options;
+use linx::mirror::nft::{Book, Options};
 use linx::mirror::{Cause, Change};
 use linx::nft::{ChainView, ElementFlags, ElementRef, ElementView, Family, RuleView, SetView, TableView};
 
@@ -448,4 +448,46 @@ fn a_rule_that_comes_and_goes_in_one_commit_takes_its_chain_along() {
             bed.tells(&format!("replace rule ip t c handle {handle} {FIRST}\n{next}"));
         }
     }
+}
+
+/// A rule that one commit makes and replaces, or takes away, leaves the places of others in doubt; what the rules have is
+/// theirs all the same.
+#[test]
+fn rules_that_come_and_go_in_one_commit_leave_the_others_where_they_are() {
+    skip_unless!(is_root(), "not root");
+    const MAP: &str = "tcp dport vmap { 22 : accept, 23 : drop }";
+    const JUMP: &str = "jump { tcp dport { 1, 2 } accept; drop; }";
+    // The rules have the handles 2, 3, and 4; anonymous maps and chains take handles, too.
+    let scripts = [
+        format!("delete rule ip t c handle 2\nadd rule ip t c position 2 {MAP}"),
+        format!("delete rule ip t c handle 4\ninsert rule ip t c position 4 {MAP}"),
+        format!("insert rule ip t c {MAP}\nreplace rule ip t c handle 6 {JUMP}"),
+        "insert rule ip t c drop\nreplace rule ip t c handle 5 accept".to_owned(),
+        "insert rule ip t c drop\ndelete rule ip t c handle 5".to_owned(),
+        "delete rule ip t c handle 3\ninsert rule ip t c accept\nreplace rule ip t c handle 5 drop"
+            .to_owned(),
+        "flush chain ip t c\ninsert rule ip t c accept\nreplace rule ip t c handle 5 drop".to_owned(),
+    ];
+    for script in scripts {
+        let mut bed = Bed::new("others", "add table ip t\nadd chain ip t c");
+        bed.tells("add rule ip t c ip ttl 1\nadd rule ip t c ip ttl 2\nadd rule ip t c ip ttl 3");
+        bed.tells(&script);
+        bed.check_history();
+    }
+}
+
+/// The kernel gives the name of an anonymous set that is gone to the next one: what is read after a loss has both.
+#[test]
+fn an_anonymous_set_that_got_the_name_of_one_that_went_unheard_is_kept() {
+    skip_unless!(is_root(), "not root");
+    let start = "add table ip t\nadd chain ip t c\nadd rule ip t c tcp dport { 22, 80 } accept";
+    let mut bed = Bed::new("renamed", start);
+    assert!(bed.nft("flush chain ip t c"));
+    assert!(bed.nft("add rule ip t c udp dport { 53, 67 } drop"));
+    let rules = bed.pull();
+    bed.book.replace(&rules, Cause::Resync, Instant::now()).unwrap();
+    let mut fresh = Book::new(Options::default());
+    fresh.load(&rules, Instant::now());
+    assert_eq!(bed.book.state().len(), fresh.state().len());
+    assert_eq!(bed.book.state().fingerprint(), fresh.state().fingerprint());
 }

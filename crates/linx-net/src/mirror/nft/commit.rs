@@ -4,9 +4,9 @@
 //! commit are in the chain but those whose end was announced before. So the rule before it may be announced later. Of the
 //! first and of the last rule of a chain it is told by what was asked for, which is not always where it is: one that was
 //! to stand behind a rule that went in the same commit may be the first, and look as if it were the last. Where that is
-//! possible, the place is in doubt.
+//! possible, the place is in doubt; so are all places of a table in which a rule came and went in one commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +36,9 @@ pub(super) struct Course {
     vacated: Option<(Arc<Place>, Spot)>,
     /// Chains whose first or last rule went, by table and handle.
     cut: HashMap<(Arc<Place>, u64), Cut>,
+    /// Handles of the rules that came, and of how many of them `came` is.
+    made: Vec<u64>,
+    came: (usize, HashSet<u64>),
 }
 
 /// The first or the last rule of a chain went, and no other is known for certain to be the first or the last.
@@ -62,6 +65,14 @@ impl Course {
     /// Whether a rule waits for this one.
     fn waits(&self, handle: u64, table: &[u8]) -> bool {
         self.waiting.get(&handle).is_some_and(|all| all.iter().any(|waiting| *waiting.place.table == *table))
+    }
+
+    /// Whether a rule came in this commit. Most commits take rules away first, if at all.
+    fn has_come(&mut self, handle: u64) -> bool {
+        let (count, came) = &mut self.came;
+        came.extend(self.made.iter().skip(*count));
+        *count = self.made.len();
+        came.contains(&handle)
     }
 
     /// A rule that waits is gone: its bytes.
@@ -109,8 +120,7 @@ impl Work<'_> {
             let Waiting { place, chain, handle, bytes } = waiting;
             self.put_rule(&place, Spot { chain, handle, behind: 0 }, &bytes);
         }
-        course.vacated = None;
-        course.cut.clear();
+        *course = Course::default();
     }
 
     fn chain(&mut self, chain: &ChainRef<'_>, is_new: bool) {
@@ -212,6 +222,7 @@ impl Work<'_> {
         let home = Arc::clone(&content.home);
         let Some(chain) = content.chain_handle(rule.chain().as_bytes()) else { return };
         let handle = rule.handle();
+        course.made.push(handle);
         let Some(held) = content.chain(chain) else { return };
         let (first, last) = (held.rules.iter().next().map_or(0, |(handle, _)| *handle), held.rules.last());
         let waits = course.waits(handle, &home.table);
@@ -271,6 +282,8 @@ impl Work<'_> {
         let handle = rule.handle();
         let Some(content) = self.state.content(&table) else { return };
         let home = Arc::clone(&content.home);
+        // The places of others were told beside one that is none, and of another with its handle.
+        self.is_doubtful |= course.has_come(handle);
         let named = content.chain_handle(rule.chain().as_bytes());
         if let Some(waiting) = course.forget(handle, &home.table) {
             // It never was, but what belongs to it has come.

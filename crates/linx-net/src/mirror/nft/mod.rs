@@ -251,11 +251,11 @@ impl Book {
         self.replace_with(ruleset, Some(table_key(family.number(), table)), true, cause, now)
     }
 
-    /// Elements were read again for the moments at which they end: those that it knows end then, and nothing else is
-    /// compared.
-    pub fn renew(&mut self, ruleset: &Ruleset, cause: Cause) -> Option<Group> {
+    /// Elements were read again for the moments at which they end: those that it knows end then, and those that have ended
+    /// are found by [`expire`](Self::expire). Nothing else is compared.
+    pub fn renew(&mut self, ruleset: &Ruleset, cause: Cause, now: Instant) -> Option<Group> {
         let mut work = Work::new(&mut self.state, &mut self.deadlines, self.options.volatile);
-        work.renew(ruleset);
+        work.renew(ruleset, now);
         let mut changes = work.changes;
         changes.settle();
         self.deadlines.tidy(&self.state);

@@ -172,8 +172,9 @@ impl Work<'_> {
         let Some(known) = content.chain(chain).map(|held| held.rules.clone()) else { return };
         let kept: HashSet<u64> = fresh.iter().map(RuleRef::handle).collect();
         let gone = |handle: &&u64| !kept.contains(*handle);
+        // What belonged to it alone is gone already, and a set of its set's name is another's.
         for handle in known.iter().map(|(handle, _)| handle).filter(gone) {
-            self.remove_rule(&home, chain, *handle);
+            self.take_rule(&home, chain, *handle);
         }
         let mut order =
             known.iter().map(|(handle, _)| *handle).filter(|handle| kept.contains(handle)).peekable();
@@ -188,7 +189,7 @@ impl Work<'_> {
                 order.next();
             } else if known.get(handle).is_some() && moved.insert(handle) {
                 // No kernel moves a rule.
-                self.remove_rule(&home, chain, handle);
+                self.take_rule(&home, chain, handle);
             }
             self.put_rule(&home, Spot { chain, handle, behind }, rule.as_bytes());
             behind = handle;
@@ -227,18 +228,49 @@ impl Work<'_> {
         }
     }
 
-    /// Elements that are known end when a reading says.
-    pub(super) fn renew(&mut self, ruleset: &Ruleset) {
-        for set in ruleset.sets() {
-            let table = table_key(set.family(), set.table().as_bytes());
-            let held = self.state.content(&table).and_then(|content| content.set(set.name().as_bytes()));
-            let (Some(held), Some(read)) = (held, ruleset.read_of(&set)) else { continue };
-            let (place, elements) = (Arc::clone(&held.place), held.elements.clone());
-            let is_renewed = set.flags().contains(SetFlags::EVAL);
-            for element in ruleset.elements_in(&set) {
-                if find(&elements, &place, self.state.hashes.of(&element), &element).is_some() {
-                    self.read_element(&place, &element, is_renewed, &Read(read.clone()));
+    /// Elements that are known end when a reading says; those that it does not show have ended.
+    pub(super) fn renew(&mut self, ruleset: &Ruleset, now: Instant) {
+        for (key, fresh) in &Fresh::new(ruleset).0 {
+            for set in &fresh.sets {
+                if let Some(read) = ruleset.read_of(set) {
+                    let listed = fresh.elements.get(set.name().as_bytes());
+                    let listed = listed.map(Vec::as_slice).unwrap_or_default();
+                    self.renew_set(key, set, listed, &Read(read), now);
                 }
+            }
+        }
+    }
+
+    fn renew_set(
+        &mut self,
+        table: &[u8],
+        set: &SetRef<'_>,
+        listed: &[ElementsRef<'_>],
+        read: &Read,
+        now: Instant,
+    ) {
+        let held = self.state.content(table).and_then(|content| content.set(set.name().as_bytes()));
+        let Some(held) = held else { return };
+        let (place, known) = (Arc::clone(&held.place), held.elements.clone());
+        let is_renewed = set.flags().contains(SetFlags::EVAL);
+        let mut seen = HashSet::new();
+        for element in listed.iter().flat_map(|elements| elements.elements()) {
+            let hash = self.state.hashes.of(&element);
+            if let Some((nth, _)) = find(&known, &place, hash, &element) {
+                seen.insert((hash, nth));
+                self.read_element(&place, &element, is_renewed, read);
+            }
+        }
+        let ended = self.deadline(&place, Some(0), now);
+        for (hash, record) in known.iter() {
+            // What has no end has not ended.
+            let Some(element) = place.element(record.bytes).filter(|_| place.split(record.bytes).0 > ended)
+            else {
+                continue;
+            };
+            let nth = find(&known, &place, hash, &element).map(|(nth, _)| nth);
+            if nth.is_some_and(|nth| !seen.contains(&(hash, nth))) {
+                self.renew_element(&place, &element, ended);
             }
         }
     }

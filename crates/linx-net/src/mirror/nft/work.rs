@@ -421,12 +421,23 @@ impl<'b> Work<'b> {
 
     /// Removes a rule, and the chains that belong to it; where it was.
     pub(super) fn remove_rule(&mut self, home: &Arc<Place>, chain: u64, handle: u64) -> Option<Spot> {
+        let (spot, before) = self.take_rule(home, chain, handle)?;
+        self.remove_belongings(home, &before);
+        Some(spot)
+    }
+
+    /// Removes a rule alone; where it was, and what.
+    pub(super) fn take_rule(
+        &mut self,
+        home: &Arc<Place>,
+        chain: u64,
+        handle: u64,
+    ) -> Option<(Spot, Arc<[u8]>)> {
         let held = self.state.content(&home.table)?.chain(chain)?;
         let before = Arc::clone(held.rules.get(handle)?);
         let spot = Spot { chain, handle, behind: held.rules.before(handle)? };
         self.one(home, What::Rule, spot, Some(&before), None);
-        self.remove_belongings(home, &before);
-        Some(spot)
+        Some((spot, before))
     }
 
     /// Removes what belongs to a rule alone: anonymous sets, and the chains of `jump { … }`. They go with it, not always
