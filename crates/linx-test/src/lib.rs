@@ -28,7 +28,7 @@ pub use foul::{
 };
 pub use names::{hostile_names, hostile_texts};
 pub use namespace::{Namespace, run};
-pub use nft::{NFT_SCENES, Nft, NftScene, nft_entities, nft_made};
+pub use nft::{NFT_SCENES, Nft, NftScene, makes_namesakes, nft_entities, nft_made};
 pub use probe::{Probe, is_root};
 pub use raw::Raw;
 pub use silent::{SilentScene, Stage, Teller};

@@ -31,7 +31,8 @@
 //!
 //! # What happens when …
 //!
-//! Each of these has its test in `tests/mirror/weather/` (the clock and what does not fit in `drive/tests.rs`). In none of
+//! Each of these has its test in `tests/mirror/weather/` (the clock and what does not fit in `drive/tests.rs`, elements
+//! that end in `tests/mirror/rules.rs`). In none of
 //! them is the state wrong without saying so, is anything waited for in vain, or is the processor kept busy.
 //!
 //! | what happens | how it ends |
@@ -50,7 +51,7 @@
 //! | An announcement is larger than 64 KiB | A loss ([`Truncated`](crate::monitor::LossReason::Truncated)): its kinds are read again |
 //! | The receive buffer is far too small | Each loss is told, and what it leaves in doubt is read after 5 ms, then after twice as long, up to two seconds |
 //! | The process is stopped | What its buffers did not hold is lost, and read again when it goes on. Of elements that end it is asked when: what is told is how long they last |
-//! | It begins while changes go on without an end | After two seconds it begins with what was read; what was lost meanwhile is in doubt still |
+//! | It begins while changes go on without an end | After two seconds it begins when each kind was read (six times, where its lists never held still), and does not wait for what follows from the latest changes; what was lost meanwhile is in doubt still |
 //! | The wall clock jumps | The times that are printed jump. Nothing waits by that clock |
 //! | A message does not come from the kernel | It is not believed, and counted ([`MirrorStats::spoofed`]) |
 //! | A watch is not read | The newest 32,768 notices or 16 MiB are held for all; then it is told `Lagged`, and [`state`](Watch::state) is the newest. The others do not notice |

@@ -93,7 +93,7 @@ impl Rules {
         let due = self.due.map(|(due, _)| due);
         let pending = self.monitor.has_pending().then(Instant::now);
         let held = self.held.is_some().then(Instant::now);
-        let late = self.late.deadline();
+        let late = self.late.deadline().filter(|_| !self.is_lost());
         let others = [self.owners_due, self.audit_due, self.monitor.deadline()];
         let times = [due, book, pending, held, late].into_iter().chain(others);
         times.flatten().min()
@@ -180,7 +180,8 @@ impl Rules {
         for (family, table) in doubtful {
             self.pull_order(handle, core, family, &table)?;
         }
-        while let Some(unsure) = self.late.next(Instant::now()) {
+        while !self.is_lost() {
+            let Some(unsure) = self.late.next(Instant::now()) else { break };
             self.pull_late(handle, core, unsure)?;
         }
         let Some((_, cause)) = self.due.filter(|(due, _)| *due <= now) else { return Ok(false) };
@@ -337,6 +338,11 @@ impl Rules {
         Ok(())
     }
 
+    /// Whether commits were lost, and are not made up for yet: what is missing then may have been deleted.
+    fn is_lost(&self) -> bool {
+        matches!(self.due, Some((_, Cause::Resync)))
+    }
+
     /// Reads elements of which it is not known when they end.
     fn pull_late(&mut self, handle: &Handle, core: &WithCore<'_>, unsure: Unsure) -> Result<()> {
         let begun = Instant::now();
@@ -350,11 +356,14 @@ impl Rules {
                 let mut outcome = Ok(());
                 core(&mut |core| {
                     outcome = self.take_until(ruleset.generation(), core);
-                    if outcome.is_ok() {
+                    if outcome.is_ok() && !self.is_lost() {
                         core.expire(wall_clock(), Instant::now());
                         core.renew_elements(&ruleset, wall_clock(), Instant::now());
                     }
                 });
+                if self.is_lost() {
+                    self.late.put_back(unsure);
+                }
                 outcome
             }
             Err(error) if error.kind == ErrorKind::NamespaceGone => Err(error),

@@ -317,7 +317,7 @@ impl Identity {
     }
 }
 
-/// Or something else leads to it, where it has no name.
+/// Whether it has another name, or none and something else leads to it.
 fn is_called_otherwise(old: &Namespace, new: &Namespace) -> bool {
     let is_led_to = !new.is_own && old.path != new.path;
     is_led_to || (&old.name, &old.names, &old.container) != (&new.name, &new.names, &new.container)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use linx::mirror::{Cause, Change};
 use linx::nft::{ElementView, Family, SetView};
 use linx::{Mirror, Notice};
-use linx_test::{Dice, Namespace, PATIENCE, is_root, skip_unless};
+use linx_test::{Dice, Namespace, PATIENCE, is_root, makes_namesakes, skip_unless};
 
 use crate::{is_long, seed};
 
@@ -33,16 +33,6 @@ pub fn line(dice: &mut Dice) -> String {
         14 => format!("flush set {table} s0"),
         _ => format!("rename chain {table} c{chain} c{}", dice.below(6)),
     }
-}
-
-/// Whether a commit may leave two chains of one name, whose rules nobody can tell apart (KERNEL.md 1.12).
-fn makes_namesakes(script: &[String]) -> bool {
-    script.iter().any(|line| match line.split(' ').collect::<Vec<_>>()[..] {
-        ["rename", "chain", family, table, _, name] => {
-            script.contains(&format!("add chain {family} {table} {name}"))
-        }
-        _ => false,
-    })
 }
 
 /// Whether the rule set is what a mirror that begins now finds.
@@ -76,7 +66,7 @@ fn after_random_commits_the_rule_set_is_what_the_kernel_has_and_the_notices_lead
         let mut own = watch.state();
         for at in 0..commits {
             let mut script: Vec<String> = (0..1 + dice.below(2)).map(|_| line(&mut dice)).collect();
-            if makes_namesakes(&script) {
+            if makes_namesakes(script.iter().map(String::as_str)) {
                 script.truncate(1);
             }
             let _ = namespace.try_exec("nft", &[&script.join("; ")]);
@@ -318,4 +308,41 @@ fn elements_that_were_announced_while_a_mirror_did_not_run_end_when_they_end() {
     let lasted = added.elapsed();
     assert!((Duration::from_secs(5)..Duration::from_secs(8)).contains(&lasted), "{lasted:?}");
     assert_eq!(mirror.stats().audit_repairs, 0);
+}
+
+/// An element that somebody deleted while announcements were lost has not ended by itself, though elements of its set are
+/// asked for when they end.
+#[test]
+fn an_element_whose_deletion_was_lost_did_not_expire() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("rulesgone");
+    namespace.nft("add table inet t; add set inet t s { type ipv4_addr; flags timeout; }; add set inet t o { type ipv4_addr; }");
+    namespace.nft("add element inet t s { 10.0.0.1 timeout 1h }");
+    let mut driver = Mirror::builder(&namespace.netns()).nft().rcvbuf(16 << 10).audit(None).driver().unwrap();
+    let mirror = driver.mirror();
+    while !mirror.is_synced() {
+        driver.advance(Instant::now()).unwrap();
+    }
+    let mut watch = mirror.watch();
+    std::thread::sleep(Duration::from_millis(1200));
+    namespace.nft("add element inet t s { 10.0.0.2 timeout 1h }");
+    let many: Vec<_> = (0..3000).map(|at| format!("10.1.{}.{}", at / 250, at % 250)).collect();
+    namespace.nft(&format!("add element inet t o {{ {} }}", many.join(", ")));
+    namespace.nft("delete element inet t s { 10.0.0.1 }");
+    let end = Instant::now() + PATIENCE;
+    let mut causes = Vec::new();
+    while causes.is_empty() {
+        driver.advance(Instant::now()).unwrap();
+        while let Some(notice) = watch.try_next().unwrap() {
+            if let Notice::Nft(delta) = &notice
+                && delta.change() == Change::Removed
+            {
+                causes.push(delta.cause());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(Instant::now() < end);
+    }
+    assert!(mirror.stats().losses > 0, "nothing was lost");
+    assert_eq!(causes, [Cause::Resync]);
 }

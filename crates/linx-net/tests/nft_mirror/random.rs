@@ -1,7 +1,7 @@
 //! Random commits by nft: the state follows each of them, and everything that was told can be undone and done again.
 
 use linx::nft::{ChainView, ElementView, RuleView, TableView};
-use linx_test::{is_root, skip_unless};
+use linx_test::{is_root, makes_namesakes, skip_unless};
 
 use crate::bed::Bed;
 
@@ -182,17 +182,6 @@ fn line(dice: &mut Dice, bed: &Bed) -> String {
     }
 }
 
-/// Whether a commit may leave two chains of one name, whose rules nobody can tell apart (KERNEL.md 1.12).
-fn makes_namesakes(script: &str) -> bool {
-    script.lines().any(|line| match line.split(' ').collect::<Vec<_>>()[..] {
-        ["rename", "chain", family, table, _, name] => {
-            let added = format!("add chain {family} {table} {name}");
-            script.lines().any(|line| line == added || line.starts_with(&format!("{added} ")))
-        }
-        _ => false,
-    })
-}
-
 #[test]
 fn after_any_commits_the_state_is_what_a_pull_finds() {
     skip_unless!(is_root(), "not root");
@@ -204,7 +193,7 @@ fn after_any_commits_the_state_is_what_a_pull_finds() {
         tries += 1;
         let count = if dice.below(3) == 0 { dice.below(6) + 1 } else { 1 };
         let script: String = (0..count).map(|_| line(&mut dice, &bed) + "\n").collect();
-        if makes_namesakes(&script) {
+        if makes_namesakes(script.lines()) {
             continue;
         }
         let before = bed.book.state().clone();
