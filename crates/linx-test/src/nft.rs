@@ -16,13 +16,13 @@ use linx_wire::uapi::nft;
 
 use crate::PATIENCE;
 
-/// Whether a commit of these lines of `nft` may leave two chains of one name, whose rules nobody can tell apart (KERNEL.md
+/// Whether a commit of this script's lines may leave two chains of one name, whose rules nobody can tell apart (KERNEL.md
 /// 1.12).
-pub fn makes_namesakes<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> bool {
-    lines.clone().any(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+pub fn makes_namesakes(script: &str) -> bool {
+    script.lines().any(|line| match line.split(' ').collect::<Vec<_>>()[..] {
         ["rename", "chain", family, table, _, name] => {
             let added = format!("add chain {family} {table} {name}");
-            lines.clone().any(|line| line == added || line.starts_with(&format!("{added} ")))
+            script.lines().any(|line| line == added || line.starts_with(&format!("{added} ")))
         }
         _ => false,
     })

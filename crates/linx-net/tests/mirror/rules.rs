@@ -66,7 +66,7 @@ fn after_random_commits_the_rule_set_is_what_the_kernel_has_and_the_notices_lead
         let mut own = watch.state();
         for at in 0..commits {
             let mut script: Vec<String> = (0..1 + dice.below(2)).map(|_| line(&mut dice)).collect();
-            if makes_namesakes(script.iter().map(String::as_str)) {
+            if makes_namesakes(&script.join("\n")) {
                 script.truncate(1);
             }
             let _ = namespace.try_exec("nft", &[&script.join("; ")]);

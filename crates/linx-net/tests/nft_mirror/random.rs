@@ -193,7 +193,7 @@ fn after_any_commits_the_state_is_what_a_pull_finds() {
         tries += 1;
         let count = if dice.below(3) == 0 { dice.below(6) + 1 } else { 1 };
         let script: String = (0..count).map(|_| line(&mut dice, &bed) + "\n").collect();
-        if makes_namesakes(script.lines()) {
+        if makes_namesakes(&script) {
             continue;
         }
         let before = bed.book.state().clone();
