@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use linx::monitor::{Builder, Decoder, Origin, Sink};
@@ -520,17 +520,51 @@ fn a_time_that_no_clock_reaches_is_waited_for() {
     assert!(!handle.links().all().unwrap().is_empty());
 }
 
+/// Whatever the reader does just then: has not begun, looks, is about to wait, waits.
 #[test]
 fn a_control_ends_a_reader_who_waits() {
-    let mut monitor = Monitor::builder().groups(&[Group::MDB]).subscribe().unwrap();
-    let control = monitor.control();
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(|| monitor.notices().count());
+    for pause in (0..500).map(Duration::from_micros) {
+        let mut monitor = Monitor::builder().groups(&[Group::MDB]).subscribe().unwrap();
+        let control = monitor.control();
+        let (sender, ended) = sync_channel(1);
+        let reader = std::thread::spawn(move || {
+            sender.send(monitor.notices().count()).unwrap();
+            monitor
+        });
+        let begun = Instant::now();
+        while begun.elapsed() < pause {
+            std::hint::spin_loop();
+        }
         control.unsubscribe();
-        assert_eq!(reader.join().unwrap(), 0);
-    });
-    control.namespace_gone();
-    assert_eq!(monitor.recv().unwrap_err().kind, ErrorKind::Unsubscribed, "the first reason stands");
+        assert_eq!(ended.recv_timeout(PATIENCE), Ok(0), "{pause:?}");
+        control.namespace_gone();
+        let error = reader.join().unwrap().recv().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unsubscribed, "the first reason stands");
+    }
+}
+
+/// Without a name to follow it waits in the call that receives, which a message of the kernel ends.
+#[test]
+fn a_reader_who_waits_hears_all_that_comes() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("patient");
+    let mut storm = Storm::new(&namespace);
+    let nameless = Netns::fd(namespace.netns().open().unwrap()).unwrap();
+    let mut monitor = routes(&namespace).netns(&nameless).subscribe().unwrap();
+    let control = monitor.control();
+    let (sender, events) = sync_channel(64);
+    let reader =
+        std::thread::spawn(move || monitor.notices().all(|notice| sender.send(notice.unwrap()).is_ok()));
+    for number in 0..50 {
+        std::thread::sleep(Duration::from_millis(2));
+        storm.send(&[Step { add: true, number }]);
+        let notice = events.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(notice, Notice::Event(_)), "{notice:?}");
+    }
+    control.unsubscribe();
+    let end = events.recv_timeout(PATIENCE);
+    assert_eq!(end.err(), Some(RecvTimeoutError::Disconnected), "what wakes it is not told");
+    assert!(reader.join().unwrap());
 }
 
 #[test]

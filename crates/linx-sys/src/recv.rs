@@ -168,7 +168,8 @@ struct Address {
 struct Control([u8; 64]);
 
 /// `recvmsg(2)`, for the nsid that comes as a control message.
-pub(crate) fn recv_with_nsid(fd: BorrowedFd<'_>, buf: &mut RecvBuf) -> Result<Head, Errno> {
+pub(crate) fn recv_with_nsid(fd: BorrowedFd<'_>, buf: &mut RecvBuf, waits: bool) -> Result<Head, Errno> {
+    let flags = libc::MSG_TRUNC | if waits { 0 } else { libc::MSG_DONTWAIT };
     let space = buf.space();
     let mut part = libc::iovec { iov_base: space.as_mut_ptr().cast(), iov_len: space.len() };
     let mut address = Address::default();
@@ -184,7 +185,7 @@ pub(crate) fn recv_with_nsid(fd: BorrowedFd<'_>, buf: &mut RecvBuf) -> Result<He
         message.msg_controllen = size_of::<Control>() as _;
         // SAFETY: `message` points to an address, one iovec and a control buffer that outlive the call, each
         // with its true size; the iovec covers `space`, which is exclusively borrowed and initialised.
-        let result = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_TRUNC) };
+        let result = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
         let Ok(length) = usize::try_from(result) else {
             match options::last_errno() {
                 Errno::INTR => continue,

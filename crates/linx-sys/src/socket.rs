@@ -1,8 +1,8 @@
 //! A netlink socket in any network namespace.
 //!
 //! Source: `netlink(7)`, `linux/netlink.h`, `linux/rtnetlink.h`. Bytes in, bytes out: nothing is parsed here,
-//! and nothing is retried but EINTR. Sockets are non-blocking and close-on-exec; to wait, use
-//! [`Socket::wait_readable`] or its file descriptor.
+//! and nothing is retried but EINTR. Sockets are close-on-exec, and no call waits whose name does not say so; to wait for
+//! several, use their file descriptors.
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -160,9 +160,9 @@ impl Socket {
 
     fn open_here(protocol: Protocol, bind: fn(BorrowedFd<'_>) -> Result<()>) -> Result<Self> {
         let number = std::num::NonZeroU32::new(protocol.0).map(rustix::net::Protocol::from_raw);
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let fd = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, number)
-            .map_err(|e| Error::os(OPEN, e).about(format!("protocol {}", protocol.0)))?;
+        let fd =
+            rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, number)
+                .map_err(|e| Error::os(OPEN, e).about(format!("protocol {}", protocol.0)))?;
         bind(fd.as_fd())?;
         let address = rustix::net::getsockname(&fd).map_err(|e| Error::os(OPEN, e))?;
         let address = SocketAddrNetlink::try_from(address).map_err(|e| Error::os(OPEN, e))?;
@@ -363,7 +363,7 @@ impl Socket {
         const SEND: &str = "send to the kernel";
         let kernel = SocketAddrNetlink::new(0, 0);
         let sent = rustix::io::retry_on_intr(|| {
-            rustix::net::sendto(&self.fd, messages, SendFlags::empty(), &kernel)
+            rustix::net::sendto(&self.fd, messages, SendFlags::DONTWAIT, &kernel)
         })
         .map_err(|e| {
             let error = Error::os(SEND, e).needing(Capability::NET_ADMIN);
@@ -384,7 +384,18 @@ impl Socket {
     /// more until the queue is empty. So read on to `WouldBlock`, then list again.
     #[inline]
     pub fn recv<'b>(&self, buf: &'b mut RecvBuf) -> Result<Received<'b>> {
-        let head = self.recv_into(buf).map_err(|e| Error::os(RECEIVE, e))?;
+        let head = self.recv_into(buf, false).map_err(|e| Error::os(RECEIVE, e))?;
+        Ok(head.with(buf))
+    }
+
+    /// Receives one datagram, waiting for it for ever, in the same system call: half of what waiting for the descriptor
+    /// first costs. Nothing but a datagram or a loss ends it; to end it from another thread, [send](Self::send)
+    /// something that the kernel acknowledges.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv), but for `WouldBlock`.
+    pub fn recv_waiting<'b>(&self, buf: &'b mut RecvBuf) -> Result<Received<'b>> {
+        let head = self.recv_into(buf, true).map_err(|e| Error::os(RECEIVE, e))?;
         Ok(head.with(buf))
     }
 
@@ -395,7 +406,7 @@ impl Socket {
     pub fn recv_timeout<'b>(&self, buf: &'b mut RecvBuf, timeout: Option<Duration>) -> Result<Received<'b>> {
         let end = timeout.and_then(|t| Instant::now().checked_add(t));
         loop {
-            match self.recv_into(buf) {
+            match self.recv_into(buf, false) {
                 Ok(head) => return Ok(head.with(buf)),
                 Err(Errno::AGAIN) => {}
                 Err(e) => return Err(Error::os(RECEIVE, e)),
@@ -417,12 +428,13 @@ impl Socket {
     }
 
     #[inline]
-    fn recv_into(&self, buf: &mut RecvBuf) -> std::result::Result<Head, Errno> {
+    fn recv_into(&self, buf: &mut RecvBuf, waits: bool) -> std::result::Result<Head, Errno> {
         if self.all_nsid.load(Ordering::Relaxed) {
-            return recv::recv_with_nsid(self.as_fd(), buf);
+            return recv::recv_with_nsid(self.as_fd(), buf, waits);
         }
+        let flags = RecvFlags::TRUNC | if waits { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         let (_, length, address) =
-            rustix::io::retry_on_intr(|| rustix::net::recvfrom(&self.fd, buf.space(), RecvFlags::TRUNC))?;
+            rustix::io::retry_on_intr(|| rustix::net::recvfrom(&self.fd, buf.space(), flags))?;
         let address = address.map(SocketAddrNetlink::try_from).transpose()?.ok_or(Errno::IO)?;
         Ok(Head { length, portid: address.pid(), groups: address.groups(), nsid: None })
     }

@@ -1,21 +1,27 @@
 //! Steering a monitor from elsewhere.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use linx_sys::Wake;
+use linx_sys::{Socket, Wake};
 
+use super::link::mark;
 use crate::error::ErrorKind;
 
 const RUNNING: u8 = 0;
 const UNSUBSCRIBED: u8 = 1;
 const GONE: u8 = 2;
+/// So often it is tried, once a millisecond, to wake a monitor by a message.
+const ROUSINGS: u32 = 1000;
 
 /// What a monitor shares with its controls.
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: AtomicU8,
     pub(crate) wake: Wake,
+    /// The socket that the monitor waits at, in a call that a bell does not end.
+    bed: Mutex<Option<Arc<Socket>>>,
     pub(crate) netns: u64,
     pub(crate) events: AtomicU64,
     pub(crate) losses: AtomicU64,
@@ -33,6 +39,7 @@ impl Shared {
         Self {
             state: AtomicU8::new(RUNNING),
             wake,
+            bed: Mutex::new(None),
             netns,
             events: AtomicU64::default(),
             losses: AtomicU64::default(),
@@ -53,6 +60,31 @@ impl Shared {
             GONE => Some(ErrorKind::NamespaceGone),
             _ => Some(ErrorKind::Unsubscribed),
         }
+    }
+
+    /// Waits at this socket by `wait`, which [`rouse`](Self::rouse) ends. `None`: the monitor is to end.
+    pub(crate) fn asleep<T>(&self, socket: &Arc<Socket>, wait: impl FnOnce() -> T) -> Option<T> {
+        // The socket is here before the look at what ends it: who ends it sees the one, or is seen by the other.
+        *self.bed() = Some(socket.clone());
+        let waited = self.end().is_none().then(wait);
+        *self.bed() = None;
+        waited
+    }
+
+    /// Wakes the monitor, whatever it waits for: one that waits at its socket gets a message of the kernel.
+    fn rouse(&self) {
+        self.wake.wake();
+        if let Some(socket) = &*self.bed() {
+            // What fails is the kernel's memory.
+            let mut tries = 0..ROUSINGS;
+            while mark(socket).is_err() && tries.next().is_some() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    fn bed(&self) -> MutexGuard<'_, Option<Arc<Socket>>> {
+        self.bed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a transaction of this generation is not wanted.
@@ -112,7 +144,7 @@ impl Control {
     fn finish(&self, state: u8) {
         // The first reason stands.
         let _ = self.0.state.compare_exchange(RUNNING, state, Ordering::SeqCst, Ordering::SeqCst);
-        self.0.wake.wake();
+        self.0.rouse();
     }
 
     /// Of a monitor of nf_tables: transactions of generations before this one are not told from now on, those included
@@ -148,5 +180,21 @@ impl Control {
             restarts: get(&shared.restarts),
             rcvbuf_bytes: get(&shared.rcvbuf),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linx_sys::{Netns, Protocol};
+
+    #[test]
+    fn who_was_ended_does_not_fall_asleep_and_leaves_no_socket_open() {
+        let socket = Arc::new(Socket::open_monitor(Protocol::ROUTE, &Netns::host().unwrap()).unwrap());
+        let shared = Arc::new(Shared::new(Wake::new().unwrap(), socket.netns_cookie()));
+        assert_eq!(shared.asleep(&socket, || 7), Some(7));
+        Control(shared.clone()).unsubscribe();
+        assert_eq!(shared.asleep(&socket, || 7), None);
+        assert_eq!(Arc::strong_count(&socket), 1);
     }
 }

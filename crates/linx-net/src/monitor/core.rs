@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use linx_sys::{PollSet, RecvBuf, Socket, Wake};
-use linx_wire::emit::Request;
-use linx_wire::header::{Message, MessageFlags, control};
+use linx_wire::header::{Message, control};
 
 use super::builder::Name;
 use super::control::{Control, Shared};
 use super::intake::Intake;
-use super::link::{Config, Down};
+use super::link::{Config, Down, mark};
 use super::pace::Pace;
 use super::{Barrier, Decoder, Loss, LossReason, Notice, NoticeOf, Origin, Unknown};
 use crate::error::{ErrorKind, Result};
@@ -86,7 +85,7 @@ impl<D: Decoder + ?Sized> fmt::Debug for Sink<'_, D> {
 pub struct Monitor<D: Decoder> {
     config: Config,
     decoder: D,
-    socket: Option<Socket>,
+    socket: Option<Arc<Socket>>,
     buf: RecvBuf,
     queue: VecDeque<NoticeOf<D>>,
     intake: Intake,
@@ -94,6 +93,8 @@ pub struct Monitor<D: Decoder> {
     poll: PollSet,
     name: Option<Name>,
     down: Option<Down>,
+    /// The next look at the socket waits until there is something, rather than the set.
+    is_patient: bool,
     /// Sequence numbers of barriers whose acknowledgement has not come.
     barriers: VecDeque<u32>,
     /// The sequence number of the question after the position, while it is not answered.
@@ -144,7 +145,7 @@ impl<D: Decoder> Monitor<D> {
         let mut monitor = Self {
             config,
             decoder,
-            socket: Some(socket),
+            socket: Some(Arc::new(socket)),
             buf,
             queue: VecDeque::new(),
             intake: Intake::default(),
@@ -152,6 +153,7 @@ impl<D: Decoder> Monitor<D> {
             poll,
             name,
             down: None,
+            is_patient: false,
             barriers: VecDeque::new(),
             asked: None,
             drops,
@@ -226,7 +228,7 @@ impl<D: Decoder> Monitor<D> {
     /// The port id of its socket.
     #[must_use]
     pub fn portid(&self) -> u32 {
-        self.socket.as_ref().map_or(0, Socket::portid)
+        self.socket.as_ref().map_or(0, |socket| socket.portid())
     }
 
     /// The namespace, as it was given.
@@ -263,10 +265,7 @@ impl<D: Decoder> Monitor<D> {
     /// ```
     pub fn barrier(&mut self) -> Result<Barrier> {
         let Some(socket) = &self.socket else { return Err(self.config.failed(ErrorKind::Io)) };
-        let (seq, portid) = (socket.next_seq(), socket.portid());
-        let bytes = Request::new(control::NOOP, MessageFlags::ACK).finish(seq, portid);
-        let bytes = bytes.map_err(|_| self.config.failed(ErrorKind::Truncated))?;
-        socket.send(&bytes).map_err(|error| self.config.error(error))?;
+        let seq = mark(socket).map_err(|error| self.config.error(error))?;
         self.barriers.push_back(seq);
         Ok(Barrier(seq))
     }
@@ -416,6 +415,10 @@ impl<D: Decoder> Monitor<D> {
             let until = down.retry_at.saturating_duration_since(now);
             left = Some(left.map_or(until, |left| left.min(until)));
         }
+        if left.is_none() && self.name.is_none() && self.config.seat.is_none() {
+            self.is_patient = true;
+            return Ok(true);
+        }
         let tokens = self.poll.wait(left).map_err(|error| self.config.error(error))?;
         let (nothing, renamed) = (tokens.is_empty(), tokens.contains(&NAME));
         if renamed && !self.name.as_ref().is_none_or(Name::holds) {
@@ -429,7 +432,15 @@ impl<D: Decoder> Monitor<D> {
     #[inline]
     pub(super) fn pull(&mut self) -> Result<Pull> {
         let Some(socket) = &self.socket else { return self.revive() };
-        match socket.recv(&mut self.buf) {
+        let received = if std::mem::take(&mut self.is_patient) {
+            match self.shared.asleep(socket, || socket.recv_waiting(&mut self.buf)) {
+                Some(received) => received,
+                None => return Ok(Pull::Queued),
+            }
+        } else {
+            socket.recv(&mut self.buf)
+        };
+        match received {
             Ok(received) if !received.is_from_kernel() => {
                 Shared::add(&self.shared.spoofed, 1);
                 let (portid, length) = (received.portid(), received.length());
@@ -471,7 +482,7 @@ impl<D: Decoder> Monitor<D> {
         let Some(policy) = self.config.restart else { return Err(error) };
         if let Some(socket) = self.socket.take() {
             // Closing takes it out of the set, too; a descriptor that failed may not be in it any more.
-            let _ = self.poll.remove(&socket);
+            let _ = self.poll.remove(&*socket);
         }
         self.down = Some(Down::new(error, policy, Instant::now()));
         Ok(Pull::Empty)
@@ -498,7 +509,7 @@ impl<D: Decoder> Monitor<D> {
             Ok((socket, rcvbuf, drops)) => {
                 let (error, failures) = (down.error.clone(), down.failures);
                 self.down = None;
-                self.socket = Some(socket);
+                self.socket = Some(Arc::new(socket));
                 self.drops = drops;
                 self.intake = Intake::default();
                 self.pace = Pace::new(rcvbuf, now);
@@ -562,7 +573,7 @@ impl<D: Decoder> Monitor<D> {
                     self.decoder.placed((!refused).then_some(&message), &mut sink);
                 }
                 Ok(message) if message.header.message_type < control::MIN_TYPE => {
-                    let reached = acknowledged(&mut self.barriers, &message, self.socket.as_ref());
+                    let reached = acknowledged(&mut self.barriers, &message, self.socket.as_deref());
                     // While a loss is waiting to be told, no barrier stands behind all that happened: it voids them.
                     let is_void = self.intake.is_pending() && reached != Reached::Loss;
                     if reached == Reached::Nothing || is_void {
@@ -662,7 +673,7 @@ pub(crate) fn means_loss(error: &linx_sys::Error) -> bool {
 }
 
 /// Whether a message is the answer to the question with this number.
-fn is_answer(message: &Message<'_>, asked: Option<u32>, socket: &Option<Socket>) -> bool {
+fn is_answer(message: &Message<'_>, asked: Option<u32>, socket: &Option<Arc<Socket>>) -> bool {
     let header = message.header;
     Some(header.seq) == asked && socket.as_ref().is_some_and(|socket| socket.portid() == header.portid)
 }

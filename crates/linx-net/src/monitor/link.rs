@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use linx_sys::{Group, Netns, PollSet, Protocol, Socket, Wake};
+use linx_wire::emit::Request;
+use linx_wire::header::{MessageFlags, control};
 
 use super::RestartPolicy;
 use crate::error::{Error, ErrorKind, Result};
@@ -31,6 +33,13 @@ pub(crate) struct Seat {
 const SOCKET: u64 = 0;
 
 const MONITOR: &str = "monitor";
+
+/// Has the kernel answer behind all that it has sent so far; the number of the answer.
+pub(super) fn mark(socket: &Socket) -> Result<u32, linx_sys::Error> {
+    let seq = socket.next_seq();
+    let bytes = Request::new(control::NOOP, MessageFlags::ACK).finish(seq, socket.portid());
+    socket.send(&bytes.unwrap_or_default()).map(|()| seq)
+}
 
 impl Config {
     /// A socket that has joined all groups, and the effective size of its receive buffer.

@@ -74,7 +74,7 @@ fn a_lost_acknowledgement_is_a_loss() {
         let mut told = Vec::new();
         for message in linx_wire::header::Messages::new(&bytes) {
             let message = message.unwrap();
-            told.push(acknowledged(&mut monitor.barriers, &message, monitor.socket.as_ref()));
+            told.push(acknowledged(&mut monitor.barriers, &message, monitor.socket.as_deref()));
         }
         told
     };
