@@ -92,42 +92,91 @@ fn after_random_commits_the_rule_set_is_what_the_kernel_has_and_the_notices_lead
     assert!(transactions > 0);
 }
 
-#[test]
-fn a_large_flush_into_a_small_buffer_is_a_loss_and_then_the_differences() {
-    skip_unless!(is_root(), "not root");
-    let namespace = Namespace::new("rulesloss");
-    namespace.nft(START);
-    let elements: Vec<String> = (0..3000).map(|at| format!("10.1.{}.{}", at / 250, at % 250)).collect();
-    namespace.nft(&format!("add element inet t0 s0 {{ {} }}", elements.join(", ")));
-    let mirror = Mirror::builder(&namespace.netns()).nft().rcvbuf(2048).audit(None).start().unwrap();
-    let mut watch = mirror.watch();
-    assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
-    // A reader on an idle machine may be fast enough, now and then.
-    for _ in 0..50 {
-        namespace.nft("flush set inet t0 s0");
-        mirror.quiet(PATIENCE).unwrap();
-        if mirror.stats().losses > 0 {
-            break;
-        }
-        namespace.nft(&format!("add element inet t0 s0 {{ {} }}", elements.join(", ")));
-    }
-    assert!(is_true(&mirror, &namespace));
-    let (mut doubt, mut certain, mut resynced) = (0, 0, 0);
-    while let Some(notice) = watch.try_next().unwrap() {
+/// What notices tell of losses and of elements.
+#[derive(Debug, Default)]
+struct Tally {
+    is_in_doubt: bool,
+    losses: u64,
+    resyncs: u64,
+    /// Differences that resyncs say they found.
+    found: u64,
+    /// Those that were told.
+    differences: u64,
+    added: usize,
+    removed: usize,
+}
+
+impl Tally {
+    fn take(&mut self, notice: &Notice) {
         match notice {
-            Notice::ResyncNeeded(_) => doubt += 1,
-            Notice::Resynced(told) => {
-                certain += 1;
-                assert!(told.deltas > 0, "{told:?}");
+            Notice::ResyncNeeded(_) => {
+                self.losses += 1;
+                self.is_in_doubt = true;
             }
-            Notice::Nft(delta) if delta.cause() == Cause::Resync => {
-                resynced += u32::from(delta.change() == Change::Removed);
+            Notice::Resynced(told) => {
+                assert!(self.is_in_doubt, "certain again, and there was no doubt: {told:?}");
+                self.is_in_doubt = false;
+                self.resyncs += 1;
+                self.found += told.deltas;
+            }
+            Notice::Transaction(told) => told.changes.iter().for_each(|item| self.count(item.change())),
+            Notice::Nft(delta) => {
+                assert!(self.is_in_doubt && delta.cause() == Cause::Resync, "{:?}", delta.cause());
+                self.differences += 1;
+                self.count(delta.change());
             }
             _ => {}
         }
     }
-    println!("{doubt} in doubt, {certain} certain, {resynced} elements gone");
-    assert!(doubt > 0 && certain > 0 && resynced > 0);
+
+    fn count(&mut self, change: Change) {
+        self.added += usize::from(change == Change::Added);
+        self.removed += usize::from(change == Change::Removed);
+    }
+}
+
+/// Each loss is told, and then that all is certain again; a second loss right after the first may leave nothing to find. Each
+/// element goes and comes once, by a commit or as a difference, and the resyncs count these.
+#[test]
+fn a_large_flush_into_a_small_buffer_is_a_loss_and_then_the_differences() {
+    const ELEMENTS: usize = 3000;
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("rulesloss");
+    namespace.nft(START);
+    let elements: Vec<String> = (0..ELEMENTS).map(|at| format!("10.1.{}.{}", at / 250, at % 250)).collect();
+    let fill = format!("add element inet t0 s0 {{ {} }}", elements.join(", "));
+    namespace.nft(&fill);
+    let mirror = Mirror::builder(&namespace.netns()).nft().rcvbuf(2048).audit(None).start().unwrap();
+    let mut watch = mirror.watch();
+    let mut own = watch.state();
+    assert!(matches!(watch.next().unwrap(), Notice::Synced(_)));
+    let mut told = Tally::default();
+    let mut turn = |script: &str| {
+        namespace.nft(script);
+        mirror.quiet(PATIENCE).unwrap();
+        while let Some(notice) = watch.try_next().unwrap() {
+            told.take(&notice);
+            own.apply(&notice);
+        }
+        let stats = mirror.stats();
+        assert!(!told.is_in_doubt && mirror.is_certain(), "{told:?}");
+        assert_eq!((told.losses, told.resyncs), (stats.losses, stats.resyncs), "{told:?}");
+        assert_eq!(told.found, told.differences, "{told:?}");
+        assert_eq!(own.fingerprint(), mirror.snapshot().fingerprint(), "{told:?}");
+        (told.added, told.removed, told.differences)
+    };
+    // A reader on an idle machine may be fast enough, now and then.
+    for at in 1..=50 {
+        let (_, removed, differences) = turn("flush set inet t0 s0");
+        assert_eq!(removed, at * ELEMENTS);
+        if differences > 0 {
+            break;
+        }
+        assert_eq!(turn(&fill).0, at * ELEMENTS);
+    }
+    println!("{told:?}");
+    assert!(told.losses > 0 && told.resyncs > 0 && told.differences > 0, "{told:?}");
+    assert!(is_true(&mirror, &namespace));
 }
 
 #[test]
