@@ -492,3 +492,6 @@ fn portids(text: &str) -> Vec<u32> {
     };
     text.lines().filter_map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;
