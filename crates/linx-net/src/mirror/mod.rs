@@ -45,7 +45,7 @@
 //! | A link is renamed, names are swapped | The link is `Changed`, however often, and what names it (rules) is read again |
 //! | A link moves to another namespace | `Removed`, with [`moved_to`](Delta::moved_to); when it comes back, `Added` |
 //! | There is no descriptor left | Nothing, as the sockets are kept. With `keep_sockets(false)`: what is in doubt stays in doubt ([`is_certain`](Mirror::is_certain), `ResyncNeeded` without `Resynced`), and is tried again five times a second; what is announced is told meanwhile |
-//! | The privileges are given up | The same |
+//! | The privileges are given up | The same. nf_tables can be asked with CAP_NET_ADMIN alone: without it, what was lost stays in doubt, and so does the rule set once an announcement does not tell all (when an element ends that was announced late; where a rule stands that was added beside one which the same commit deleted) |
 //! | Signals interrupt system calls | Nothing |
 //! | Lists are torn again and again | What is missing from a torn list is not taken to be gone (nor from one of rules or neighbours while any come and go, where the kernel does not say that it tore): it is read again after 5 ms, then after twice as long, up to two seconds. `quiet` ends with `Timeout` as long as that lasts; announcements are told meanwhile |
 //! | An announcement is larger than 64 KiB | A loss ([`Truncated`](crate::monitor::LossReason::Truncated)): its kinds are read again |

@@ -21,7 +21,7 @@ use super::witness::Witness;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Handle;
 use crate::monitor::link::Seat;
-use crate::monitor::{Barrier, Loss, RestartPolicy};
+use crate::monitor::{Barrier, Loss, LossReason, RestartPolicy};
 use crate::nft::{self, Family, Monitor, Ruleset};
 use crate::request::after;
 
@@ -157,9 +157,26 @@ impl Rules {
 
     fn lose(&mut self, loss: Loss, core: &mut Core, now: Instant) {
         self.barrier = None;
-        if !self.loaded {
+        if self.loaded {
+            self.doubt(loss, core, now);
+        }
+    }
+
+    /// The kernel does not answer what it has to be asked for: that is in doubt until all was pulled.
+    fn refused(&mut self, core: &WithCore<'_>) {
+        if self.is_lost() {
             return;
         }
+        let rcvbuf_bytes = usize::try_from(self.monitor.control().stats().rcvbuf_bytes).unwrap_or(usize::MAX);
+        let mut loss = Some(Loss { reason: LossReason::Gap, drops: 0, rcvbuf_bytes });
+        core(&mut |core| {
+            if let Some(loss) = loss.take() {
+                self.doubt(loss, core, Instant::now());
+            }
+        });
+    }
+
+    fn doubt(&mut self, loss: Loss, core: &mut Core, now: Instant) {
         core.lost(Lane::Nft, loss, wall_clock(), now);
         let is_calm = self.lost.is_none_or(|lost| now.saturating_duration_since(lost) > LONGEST_PAUSE * 5);
         self.pause = if is_calm { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
@@ -309,8 +326,12 @@ impl Rules {
             }
             Err(error) if error.kind == ErrorKind::NamespaceGone => return Err(error),
             // With the next resync.
-            Err(_) => {
+            Err(error) if is_passing(&error) => {
                 self.due.get_or_insert((after(Instant::now(), self.pause), Cause::Resync));
+                return Ok(());
+            }
+            Err(_) => {
+                self.refused(core);
                 return Ok(());
             }
         };
@@ -367,10 +388,12 @@ impl Rules {
                 outcome
             }
             Err(error) if error.kind == ErrorKind::NamespaceGone => Err(error),
+            // The table is gone, and that is being announced.
+            Err(error) if error.errno() == Some(ENOENT) => Ok(()),
             Err(error) => {
-                // If the table is gone, or it may not ask any more, the elements end when they were told to.
-                if is_passing(&error) {
-                    self.late.put_back(unsure);
+                self.late.put_back(unsure);
+                if !is_passing(&error) {
+                    self.refused(core);
                 }
                 Ok(())
             }

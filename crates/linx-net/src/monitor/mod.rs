@@ -198,7 +198,8 @@ pub enum LossReason {
         /// What is wrong with it.
         error: DecodeError,
     },
-    /// What came does not continue what came before.
+    /// What came does not continue what came before; or, of a mirror, it does not tell all, and the kernel does not answer
+    /// what was left to ask.
     Gap,
     /// The socket failed, and was replaced.
     Restarted {

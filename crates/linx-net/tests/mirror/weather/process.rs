@@ -4,9 +4,15 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "nft")]
+use linx::{
+    Capability, Kind,
+    mirror::Watch,
+    nft::{Family, RuleView},
+};
 use linx::{ErrorKind, LinkView, Mirror, Notice};
 use linx_test::{
-    PATIENCE, StopOnDrop, Storm, interrupt_threads, let_signals_interrupt, limit_descriptors, run,
+    Namespace, PATIENCE, StopOnDrop, Storm, interrupt_threads, let_signals_interrupt, limit_descriptors, run,
     send_to_portid, until,
 };
 
@@ -110,6 +116,142 @@ fn a_mirror_that_gave_up_its_privileges_goes_on() {
             }
             assert_idle();
             drop(stop);
+        });
+    });
+}
+
+/// Lets a scene look at a mirror of nf_tables whose thread keeps these privileges alone, and rests while it is told to.
+#[cfg(feature = "nft")]
+fn with_privileges(keep: &[Capability], bed: &Namespace, scene: impl FnOnce(&Mirror, &AtomicBool)) {
+    let builder = Mirror::builder(&bed.netns()).nft().audit(None);
+    let (stop, rests) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (give, take) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let (stop, rests) = (&stop, &rests);
+        scope.spawn(move || {
+            let mut driver = builder.driver().unwrap();
+            let mirror = driver.mirror();
+            while !mirror.is_synced() {
+                driver.advance(Instant::now()).unwrap();
+            }
+            linx_sys::drop_capabilities_except(keep).unwrap();
+            give.send(mirror).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                if rests.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(20));
+                    continue;
+                }
+                driver.advance(Instant::now()).unwrap();
+                let left = driver.deadline().map(|due| due.saturating_duration_since(Instant::now()));
+                let left = left.unwrap_or(PATIENCE).min(Duration::from_millis(50));
+                linx_sys::wait_readable(std::os::fd::AsFd::as_fd(&driver), Some(left)).unwrap();
+            }
+        });
+        let stop = StopOnDrop(stop);
+        scene(&take.recv().unwrap(), rests);
+        drop(stop);
+    });
+}
+
+/// Commits, and waits until that is in the state.
+#[cfg(feature = "nft")]
+fn commit(mirror: &Mirror, bed: &Namespace, script: &str) {
+    let before = mirror.snapshot().generation().unwrap();
+    bed.nft(script);
+    until("the commit", || mirror.snapshot().generation() == Some(before + 1));
+}
+
+/// How often a watch was told that nf_tables is in doubt, and that it is certain again.
+#[cfg(feature = "nft")]
+fn doubts(watch: &mut Watch) -> (u32, u32) {
+    let (mut doubts, mut ends) = (0, 0);
+    while let Some(notice) = watch.try_next().unwrap() {
+        match notice {
+            Notice::ResyncNeeded(doubt) => {
+                assert_eq!(*doubt.kinds, [Kind::Table]);
+                doubts += 1;
+            }
+            Notice::Resynced(_) => ends += 1,
+            _ => {}
+        }
+    }
+    (doubts, ends)
+}
+
+/// The end of an element that was announced late is asked for, and nf_tables answers the privileged alone. Who kept the
+/// privilege, as the command does, holds the element until it ends; who did not may hold it for longer, and says so.
+#[cfg(feature = "nft")]
+#[test]
+fn who_may_not_ask_when_elements_end_says_that_they_are_in_doubt() {
+    each_seed("process::who_may_not_ask_when_elements_end_says_that_they_are_in_doubt", |seed, _| {
+        const LASTS: Duration = Duration::from_secs(4);
+        let may_ask = seed % 2 == 0;
+        let keep: &[_] = if may_ask { &[Capability::NET_ADMIN] } else { &[] };
+        let bed = Namespace::new("mayask");
+        bed.nft("add table ip t\nadd chain ip t c\nadd set ip t s { type ipv4_addr; flags timeout; }");
+        with_privileges(keep, &bed, |mirror, rests| {
+            let mut watch = mirror.watch();
+            rests.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(100));
+            let before = mirror.snapshot().generation().unwrap();
+            bed.nft("add element ip t s { 10.0.0.1 timeout 4s, 10.0.0.2 timeout 1h }");
+            let added = Instant::now();
+            std::thread::sleep(LASTS / 2);
+            rests.store(false, Ordering::Relaxed);
+            until("the commit", || mirror.snapshot().generation() == Some(before + 1));
+            let held = || mirror.snapshot().nft().unwrap().elements_of(Family::Ip, "t", "s").count();
+            if may_ask {
+                mirror.quiet(PATIENCE).unwrap();
+            } else {
+                until("doubt", || !mirror.is_certain());
+                assert_eq!(mirror.quiet(Duration::from_millis(300)).unwrap_err().kind, ErrorKind::Timeout);
+                assert_idle();
+            }
+            std::thread::sleep((LASTS + Duration::from_millis(100)).saturating_sub(added.elapsed()));
+            if may_ask {
+                mirror.quiet(PATIENCE).unwrap();
+                assert_eq!(held(), 1);
+            } else {
+                assert!(!mirror.is_certain());
+                until("its end, late", || held() == 1);
+            }
+            commit(mirror, &bed, "add rule ip t c accept");
+            assert_eq!(mirror.is_certain(), may_ask);
+            assert_eq!(doubts(&mut watch), (u32::from(!may_ask), 0));
+            assert_idle();
+        });
+    });
+}
+
+/// The same of the place of a rule that was added beside one which the same commit deleted.
+#[cfg(feature = "nft")]
+#[test]
+fn who_may_not_ask_where_a_rule_stands_says_that_it_is_in_doubt() {
+    each_seed("process::who_may_not_ask_where_a_rule_stands_says_that_it_is_in_doubt", |seed, _| {
+        let may_ask = seed % 2 == 0;
+        let keep: &[_] = if may_ask { &[Capability::NET_ADMIN] } else { &[] };
+        let bed = Namespace::new("mayplace");
+        bed.nft("add table ip t\nadd chain ip t c\nadd rule ip t c accept\nadd rule ip t c drop\nadd rule ip t c return");
+        with_privileges(keep, &bed, |mirror, _| {
+            let mut watch = mirror.watch();
+            let first = mirror.snapshot().nft().unwrap().rules().next().unwrap().handle();
+            commit(
+                mirror,
+                &bed,
+                &format!("delete rule ip t c handle {first}\nadd rule ip t c position {first} counter"),
+            );
+            if may_ask {
+                mirror.quiet(PATIENCE).unwrap();
+                let fresh = Mirror::builder(&bed.netns()).nft().audit(None).start().unwrap();
+                assert_eq!(mirror.snapshot().fingerprint(), fresh.snapshot().fingerprint());
+            } else {
+                until("doubt", || !mirror.is_certain());
+                assert_eq!(mirror.quiet(Duration::from_millis(300)).unwrap_err().kind, ErrorKind::Timeout);
+            }
+            commit(mirror, &bed, "add chain ip t other");
+            assert_eq!(mirror.is_certain(), may_ask);
+            assert_eq!(doubts(&mut watch), (u32::from(!may_ask), 0));
+            assert_idle();
         });
     });
 }
