@@ -7,7 +7,7 @@
 //!   the audit. Both, and what a loss left in doubt, are *readings*: tasks that the driver carries out ([`resync`]).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -112,7 +112,9 @@ const HISTORY: u64 = 32;
 #[derive(Clone, Debug)]
 struct Doubtful {
     since: Instant,
-    kinds: Arc<[Kind]>,
+    /// What was told of it first, and its place in the log.
+    doubt: Doubt,
+    place: u64,
     deltas: u64,
 }
 
@@ -622,7 +624,7 @@ impl Core {
     }
 
     pub(super) fn count_resynced(&mut self, kind: Kind) {
-        for doubt in self.doubts.values_mut().filter(|doubt| doubt.kinds.contains(&kind)) {
+        for doubt in self.doubts.values_mut().filter(|it| it.doubt.kinds.contains(&kind)) {
             doubt.deltas += 1;
         }
     }
@@ -644,9 +646,7 @@ impl Core {
         }
         for (lane, since, doubt) in std::mem::take(&mut self.early) {
             if self.tasks.is_in_doubt(lane.bit()) {
-                let kinds = Arc::clone(&doubt.kinds);
-                self.doubts.insert(lane, Doubtful { since, kinds, deltas: 0 });
-                self.log.push(Notice::ResyncNeeded(doubt));
+                self.doubt(lane, since, doubt);
             }
         }
     }
@@ -658,10 +658,9 @@ impl Core {
         self.stats.losses += 1;
         let kinds = lane.doubts().iter().filter(|kind| self.options.is_visible(**kind)).copied();
         let kinds: Arc<[Kind]> = if lane == Lane::Nft { [Kind::Table].into() } else { kinds.collect() };
-        let doubt = Doubt { kinds: Arc::clone(&kinds), loss, time };
+        let doubt = Doubt { kinds, loss, time };
         if self.synced {
-            self.doubts.entry(lane).or_insert(Doubtful { since: now, kinds, deltas: 0 });
-            self.log.push(Notice::ResyncNeeded(doubt));
+            self.doubt(lane, now, doubt);
         } else {
             self.early.retain(|(other, ..)| *other != lane);
             self.early.push((lane, now, doubt));
@@ -675,6 +674,19 @@ impl Core {
         }
     }
 
+    fn doubt(&mut self, lane: Lane, since: Instant, doubt: Doubt) {
+        let first = || Doubtful { since, doubt: doubt.clone(), place: self.log.end(), deltas: 0 };
+        self.doubts.entry(lane).or_insert_with(first);
+        self.log.push(Notice::ResyncNeeded(doubt));
+    }
+
+    /// What is in doubt still of what was told to be before a place of the log, the oldest first.
+    pub(super) fn doubts_before(&self, place: u64) -> VecDeque<Doubt> {
+        let mut doubts: Vec<_> = self.doubts.values().filter(|it| it.place < place).collect();
+        doubts.sort_unstable_by_key(|it| it.place);
+        doubts.into_iter().map(|it| it.doubt.clone()).collect()
+    }
+
     /// Readings have ended: what is in doubt no more is told to be certain.
     pub(super) fn settle(&mut self, time: SystemTime, now: Instant) {
         for lane in LANES {
@@ -684,7 +696,7 @@ impl Core {
             if let Some(doubt) = self.doubts.remove(&lane) {
                 self.stats.resyncs += 1;
                 let took = now.saturating_duration_since(doubt.since);
-                let (kinds, deltas) = (doubt.kinds, doubt.deltas);
+                let (kinds, deltas) = (doubt.doubt.kinds, doubt.deltas);
                 self.log.push(Notice::Resynced(Resynced { kinds, took, deltas, time }));
             }
         }

@@ -378,7 +378,8 @@ impl fmt::Debug for Delta {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The state is what the kernel has: what comes now are changes. The first notice of every watch.
+    /// The state is what the kernel has: what comes now are changes. The first notice of every watch. What is in doubt
+    /// nevertheless is told right after it, by [`ResyncNeeded`](Self::ResyncNeeded).
     Synced(Synced),
     /// Something changed.
     Delta(Delta),
@@ -395,7 +396,8 @@ pub enum Notice {
     /// What was in doubt was read again, and the differences told: it is certain.
     Resynced(Resynced),
     /// The reader was too slow, and what it missed is not held any more. [`Watch::state`](super::Watch::state) is the
-    /// state of now, and what comes are the changes from there.
+    /// state of now, and what comes are the changes from there. What is in doubt is told anew right after it; what was in
+    /// doubt before it, and is not told again, is certain.
     Lagged,
 }
 

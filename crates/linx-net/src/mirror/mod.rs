@@ -384,17 +384,22 @@ impl Mirror {
     /// All changes from now on.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        let end = self.shared.lock().core.log.end();
-        Watch::new(Arc::clone(&self.shared), end, false)
+        let guarded = self.shared.lock();
+        let place = guarded.core.log.end();
+        let doubts = guarded.core.doubts_before(place);
+        drop(guarded);
+        Watch::new(Arc::clone(&self.shared), place, doubts, false)
     }
 
-    /// All changes since a revision; `None` when they are not held any more.
+    /// All changes since a revision; `None` when they are not held any more. What was in doubt at that revision, and is
+    /// still, comes first.
     #[must_use]
     pub fn watch_from(&self, revision: u64) -> Option<Watch> {
         let guarded = self.shared.lock();
         let place = guarded.core.log.behind(revision, guarded.core.state.revision)?;
+        let doubts = guarded.core.doubts_before(place);
         drop(guarded);
-        Some(Watch::new(Arc::clone(&self.shared), place, true))
+        Some(Watch::new(Arc::clone(&self.shared), place, doubts, true))
     }
 
     /// What it has done so far.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use linx_sys::Wake;
 
-use super::delta::{Notice, Synced};
+use super::delta::{Doubt, Notice, Synced};
 use super::drive::{Guarded, Shared};
 use super::log::Oldest;
 use super::state::State;
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::request::after;
 
 /// A mirror's changes, from a state on: every one of them, in order, or [`Notice::Lagged`].
+///
+/// What is in doubt when a watch begins, or goes on after it lagged, it is told first:
+/// [`ResyncNeeded`](Notice::ResyncNeeded), right after [`Synced`](Notice::Synced) or [`Lagged`](Notice::Lagged).
 ///
 /// A watch that is not read costs nothing: the newest changes are held once for all watches (32,768 of them, 16 MiB at
 /// most), and a watch that is further behind is told so.
@@ -41,6 +44,8 @@ pub struct Watch {
     place: u64,
     /// Notices from there on that were taken along.
     ahead: VecDeque<Notice>,
+    /// What is in doubt where it begins, or went on after it lagged: told first.
+    doubts: VecDeque<Doubt>,
     oldest: Oldest,
     /// The first notice was told.
     begun: bool,
@@ -50,10 +55,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(shared: Arc<Shared>, place: u64, begun: bool) -> Self {
+    /// From a place of the log on, before which this was told to be in doubt, and is still.
+    pub(super) fn new(shared: Arc<Shared>, place: u64, doubts: VecDeque<Doubt>, begun: bool) -> Self {
         let oldest = shared.lock().core.log.oldest();
         let (ahead, bell) = (VecDeque::new(), OnceLock::new());
-        Self { shared, place, ahead, oldest, begun, bell, ignored: Vec::new() }
+        Self { shared, place, ahead, doubts, oldest, begun, bell, ignored: Vec::new() }
     }
 
     /// Changes made by the socket with this port id are not told from now on: one's own. They are in the
@@ -120,7 +126,7 @@ impl Watch {
 
     /// The next notice before a place of the log.
     pub(super) fn step(&mut self, until: u64) -> Option<Notice> {
-        if self.begun && self.place >= until {
+        if self.begun && self.place >= until && self.doubts.is_empty() {
             return None;
         }
         self.take_ahead().or_else(|| {
@@ -130,8 +136,13 @@ impl Watch {
         })
     }
 
-    /// The next of the notices that were taken along.
+    /// The next of the notices that were taken along; what is in doubt first.
     fn take_ahead(&mut self) -> Option<Notice> {
+        if self.begun {
+            if let Some(doubt) = self.doubts.pop_front() {
+                return Some(Notice::ResyncNeeded(doubt));
+            }
+        }
         if !self.ahead.is_empty() && !self.oldest.holds(self.place) {
             // It is too far behind, as if it had taken none.
             self.ahead.clear();
@@ -168,6 +179,7 @@ impl Watch {
         loop {
             if core.log.along(self.place, &mut self.ahead).is_err() {
                 self.place = core.log.end();
+                self.doubts = core.doubts_before(self.place);
                 return Some(Notice::Lagged);
             }
             if self.ahead.is_empty() {

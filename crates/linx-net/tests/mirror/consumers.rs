@@ -148,3 +148,68 @@ fn a_watch_that_stops_in_a_storm_has_the_state_of_what_it_was_told() {
     assert_eq!(watch.state().fingerprint(), mirror.snapshot().fingerprint());
     assert!(watch.try_next().unwrap().is_none());
 }
+
+/// Reads what there is: each notice is an `N`eed of a resync, its end (`R`), `S`ynced, `L`agged; changes are left out.
+fn story(watch: &mut linx::mirror::Watch) -> String {
+    let mut story = String::new();
+    while let Some(notice) = watch.try_next().unwrap() {
+        story.extend(match notice {
+            Notice::Synced(_) => Some('S'),
+            Notice::ResyncNeeded(_) => Some('N'),
+            Notice::Resynced(_) => Some('R'),
+            Notice::Lagged => Some('L'),
+            _ => None,
+        });
+    }
+    story
+}
+
+/// Who reads nothing but notices knows what is in doubt, whenever it joined, and after it lagged.
+#[test]
+fn who_joins_or_goes_on_amid_doubt_is_told_of_it() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("joins");
+    let mut storm = Storm::new(&namespace);
+    let mut driver = Mirror::builder(&namespace.netns()).routes().rcvbuf(4096).audit(None).driver().unwrap();
+    let mirror = driver.mirror();
+    while !mirror.is_synced() {
+        driver.advance(Instant::now()).unwrap();
+    }
+    let mut slow = mirror.watch();
+    assert_eq!(story(&mut slow), "S");
+    // The first loss is made up for at once, another one after a pause.
+    let end = Instant::now() + PATIENCE;
+    while mirror.is_certain() {
+        assert!(Instant::now() < end, "nothing was lost");
+        storm.cycles(500, 2);
+        driver.advance(Instant::now()).unwrap();
+    }
+    driver.forget(0);
+    let mut early = mirror.watch();
+    let mut late = mirror.watch();
+    let revision = mirror.snapshot().revision();
+    let mut after = mirror.watch_from(revision).unwrap();
+    assert_eq!(story(&mut slow), "LN");
+    assert_eq!(story(&mut early), "SN");
+    assert_eq!(story(&mut after), "N");
+    while !mirror.is_certain() {
+        assert!(Instant::now() < end, "it stays in doubt");
+        let left = driver.deadline().map(|due| due.saturating_duration_since(Instant::now()));
+        let left = left.unwrap_or(PATIENCE).min(Duration::from_millis(10));
+        linx_sys::wait_readable(driver.as_fd(), Some(left)).unwrap();
+        driver.advance(Instant::now()).unwrap();
+    }
+    // What the kernel dropped after that is another loss.
+    for (watch, before) in [(&mut slow, ""), (&mut early, ""), (&mut after, ""), (&mut late, "SN")] {
+        let told = story(watch);
+        let mut is_in_doubt = true;
+        for one in told.strip_prefix(before).unwrap().chars() {
+            assert!(one == 'N' || is_in_doubt && one == 'R', "{told}");
+            is_in_doubt = one == 'N';
+        }
+        assert!(!is_in_doubt, "{told}");
+    }
+    assert_eq!(story(&mut mirror.watch()), "S");
+    let mut after = mirror.watch_from(mirror.snapshot().revision()).unwrap();
+    assert_eq!(story(&mut after), "");
+}

@@ -12,7 +12,7 @@ use linx_sys::Wake;
 
 use super::FleetStats;
 use crate::error::Error;
-use crate::mirror::{Mirror, Notice, State};
+use crate::mirror::{Doubt, Mirror, Notice, State};
 use crate::namespaces::Namespace;
 
 /// Moves that are remembered of a namespace until their notices are read.
@@ -200,8 +200,9 @@ impl Told {
 pub(super) struct Reader {
     ready: VecDeque<Arc<Member>>,
     queued: HashSet<u64>,
-    /// Of namespaces that were there when it began, the place in their log.
-    pub(super) places: HashMap<u64, (u32, u64)>,
+    /// Of namespaces that were there when it began, how often they had been entered, the place in their log, and what was in
+    /// doubt there.
+    pub(super) places: HashMap<u64, (u32, u64, VecDeque<Doubt>)>,
     pub(super) bell: Option<Wake>,
     /// Those that it was told of.
     pub(super) begun: HashSet<u64>,

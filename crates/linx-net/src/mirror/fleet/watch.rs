@@ -61,10 +61,11 @@ impl Cursor {
         } else {
             if self.entered != told.entered && told.is_synced {
                 self.entered = told.entered;
-                let place = reader.places.remove(&member.id).filter(|(entered, _)| *entered == told.entered);
-                let place = place.map_or(0, |(_, place)| place);
+                let place = reader.places.remove(&member.id).filter(|(entered, ..)| *entered == told.entered);
+                let (_, place, doubts) = place.unwrap_or_default();
+                let mirror = told.mirror.as_ref();
                 self.watch =
-                    told.mirror.as_ref().map(|mirror| Watch::new(Arc::clone(&mirror.shared), place, false));
+                    mirror.map(|mirror| Watch::new(Arc::clone(&mirror.shared), place, doubts, false));
             }
             let is_of_now = self.entered == told.entered;
             let until = if is_of_now { told.until } else { u64::MAX };
@@ -120,8 +121,11 @@ impl FleetWatch {
         for member in guarded.members.values() {
             let told = member.lock();
             if let Some(mirror) = told.mirror.as_ref().filter(|_| told.is_synced) {
-                let place = mirror.shared.lock().core.log.end();
-                reader.places.insert(member.id, (told.entered, place));
+                let guarded = mirror.shared.lock();
+                let place = guarded.core.log.end();
+                let doubts = guarded.core.doubts_before(place);
+                drop(guarded);
+                reader.places.insert(member.id, (told.entered, place, doubts));
             }
             drop(told);
             reader.again(Arc::clone(member));
