@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use linx::mirror::{Cause, Fleet, News};
 use linx::{Capability, ErrorKind, Netns, Notice};
-use linx_test::{Namespace, is_root, skip_unless, until};
+use linx_test::{Namespace, Storm, is_root, skip_unless, until};
 
 use crate::{PATIENCE, alone, delta, fleet_of, next, own_world, synced};
 
@@ -203,4 +203,43 @@ fn who_does_not_read_loses_of_the_storm_alone() {
         assert_eq!(slow.state(cookie).unwrap().fingerprint(), fleet.state(cookie).unwrap().fingerprint());
     }
     assert!(longest < Duration::from_secs(5), "{longest:?}");
+}
+
+/// Who begins to watch while a namespace is in doubt is told of it, right after its state.
+#[test]
+fn who_joins_while_a_namespace_is_in_doubt_is_told_of_it() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let namespace = Namespace::new("fleetdoubt");
+    let mut storm = Storm::new(&namespace);
+    let builder = Fleet::builder().template(|builder| builder.routes().rcvbuf(4096).audit(None));
+    let mut driver = builder.only(vec![namespace.netns()]).driver().unwrap();
+    let fleet = driver.fleet();
+    let end = Instant::now() + PATIENCE;
+    while !fleet.is_synced() {
+        assert!(Instant::now() < end, "it is never read");
+        driver.advance(Instant::now()).unwrap();
+    }
+    let mirror = fleet.mirror(fleet.namespaces()[0].cookie.unwrap()).unwrap();
+    while mirror.is_certain() {
+        assert!(Instant::now() < end, "nothing was lost");
+        storm.cycles(500, 2);
+        driver.advance(Instant::now()).unwrap();
+    }
+    let mut watch = fleet.watch();
+    let mut is_told =
+        |wanted: &dyn Fn(&News) -> bool| watch.try_next().unwrap().is_some_and(|it| wanted(&it.news));
+    assert!(is_told(&|news| matches!(news, News::Added)));
+    assert!(is_told(&|news| matches!(news, News::Mirror(Notice::Synced(_)))));
+    assert!(is_told(&|news| matches!(news, News::Mirror(Notice::ResyncNeeded(_)))));
+    // An end of that comes as ever.
+    let mut is_certain = false;
+    while !is_certain {
+        assert!(Instant::now() < end, "it stays in doubt");
+        driver.advance(Instant::now()).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+        while let Some(told) = watch.try_next().unwrap() {
+            is_certain |= matches!(told.news, News::Mirror(Notice::Resynced(_)));
+        }
+    }
 }

@@ -11,8 +11,10 @@ use linx::{
     nft::{Family, RuleView},
 };
 use linx::{ErrorKind, LinkView, Mirror, Notice};
+#[cfg(feature = "nft")]
+use linx_test::Namespace;
 use linx_test::{
-    Namespace, PATIENCE, StopOnDrop, Storm, interrupt_threads, let_signals_interrupt, limit_descriptors, run,
+    PATIENCE, StopOnDrop, Storm, interrupt_threads, let_signals_interrupt, limit_descriptors, run,
     send_to_portid, until,
 };
 
