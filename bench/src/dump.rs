@@ -1,6 +1,7 @@
 //! Dumps of all routes from the kernel: the raw receive loop, Linx, the peers and `ip`.
 
 use std::hint::black_box;
+use std::ops::RangeInclusive;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -9,16 +10,25 @@ use linx_wire::header::{Messages, control};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType};
 
+use crate::commands::{self, Printed};
 use crate::load::Sender;
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most};
-use crate::{Scale, command, libmnl, measure};
+use crate::{Scale, libmnl, measure};
 
 pub const RAW: &str = "raw receive loop, 32 KiB";
 
 const CALLBACK: &str = "linx, typed callback";
 const STREAM: &str = "linx, stream";
 const ALL: &str = "linx, whole list";
+
+/// The commands that list routes.
+const COMMANDS: [(&str, Printed); 4] = [
+    ("ip route", commands::LINES),
+    ("ip -j route", commands::ITEMS),
+    ("linx list route", commands::LINES),
+    ("linx list route -j", commands::JSON_ROUTES),
+];
 
 const GOALS: [Goal; 5] = [
     at_most(CALLBACK, 1.15, RAW),
@@ -39,6 +49,11 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
         if !scale.short {
             contestants.extend(strangers(&namespace, *count));
         }
+        for (line, printed) in COMMANDS {
+            if !scale.short || line.starts_with("linx ") {
+                contestants.push(commands::lister(&namespace, line, printed, wanted(*count)));
+            }
+        }
         report.race(&format!("{count} routes"), "CPU ms", true, contestants, &GOALS)?;
     }
     Ok(())
@@ -54,18 +69,12 @@ fn strangers(namespace: &Namespace, count: u32) -> Vec<Contestant<'_>> {
         // A hundred times as long as everybody else.
         all.push(Contestant::stranger("pyroute2", pyroute2(namespace, count)).at_most(1));
     }
-    for line in ["ip route", "ip -j route", "linx list route", "linx list route -j"] {
-        all.push(Contestant::stranger(line, move || {
-            let start = Instant::now();
-            let mut command = command(line);
-            command.stdout(Stdio::null());
-            let usage = measure::wait(namespace.spawn(command, None)?)?;
-            Ok(Sample::new(usage.cpu.as_secs_f64() * 1e3)
-                .with("wall ms", start.elapsed().as_secs_f64() * 1e3)
-                .with("most memory, MB", usage.rss_mb))
-        }));
-    }
     all
+}
+
+/// How many routes there are when so many were added: the link's own are there too.
+fn wanted(count: u32) -> RangeInclusive<u32> {
+    count..=count + 100
 }
 
 /// A list of pyroute2's, of which the CPU time before it is taken off.
@@ -79,8 +88,22 @@ with IPRoute() as ip:
 print(cpu * 1e3, wall * 1e3, n)";
     move || {
         let mut command = Command::new("python3");
-        command.args(["-c", SCRIPT]).stdout(Stdio::piped()).stderr(Stdio::null());
-        figures(namespace.spawn(command, None)?, count).map_err(|_| "it is not installed".to_owned())
+        command.args(["-c", SCRIPT]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = namespace.spawn(command, None)?;
+        let complaint = child.stderr.take();
+        figures(child, count).map_err(|why| {
+            let complaint = complaint.and_then(|stderr| std::io::read_to_string(stderr).ok());
+            pyroute2_fault(&why, &complaint.unwrap_or_default())
+        })
+    }
+}
+
+/// Why pyroute2 has no figures: Python's last line says so, if there is one.
+fn pyroute2_fault(why: &str, complaint: &str) -> String {
+    match complaint.lines().rfind(|line| !line.trim().is_empty()) {
+        Some("ModuleNotFoundError: No module named 'pyroute2'") => "it is not installed".to_owned(),
+        Some(line) => format!("{why}: {}", line.trim()),
+        None => why.to_owned(),
     }
 }
 
@@ -104,8 +127,8 @@ fn figures(mut child: Child, count: u32) -> Outcome<Sample> {
     let usage = measure::wait(child)?;
     let figures: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let &[cpu, wall, routes] = figures.as_slice() else { return Err(format!("it said {said:?}")) };
-    // The link's own routes are there too.
-    if routes < f64::from(count) || routes > f64::from(count + 100) {
+    let wanted = wanted(count);
+    if routes < f64::from(*wanted.start()) || routes > f64::from(*wanted.end()) {
         return Err(format!("{routes} routes were read of {count}"));
     }
     Ok(Sample::new(cpu).with("wall ms", wall).with("most memory, MB", usage.rss_mb))
@@ -164,5 +187,23 @@ pub fn raw(family: u8) -> Outcome<usize> {
                 _ => routes += 1,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pyroute2_is_only_said_to_be_missing_where_it_is() {
+        let missing = "Traceback (most recent call last):\n  File \"<string>\", line 2, in <module>\nModuleNotFoundError: No module named 'pyroute2'\n";
+        assert_eq!(pyroute2_fault("ended with status 1", missing), "it is not installed");
+        let broken =
+            "Traceback (most recent call last):\nModuleNotFoundError: No module named 'pyroute2.netlink'\n";
+        assert_eq!(
+            pyroute2_fault("ended with status 1", broken),
+            "ended with status 1: ModuleNotFoundError: No module named 'pyroute2.netlink'"
+        );
+        assert_eq!(pyroute2_fault("7 routes were read of 100", ""), "7 routes were read of 100");
     }
 }

@@ -4,6 +4,7 @@
 //! CPU time is user + system; only ratios count. The namespaces that are measured have no name, and end with the
 //! program. The report goes to standard output, where the run is to standard error.
 
+mod commands;
 mod decode;
 mod dump;
 mod idle;
@@ -26,7 +27,7 @@ mod truth;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use report::{Outcome, Report};
 
@@ -212,17 +213,6 @@ fn child(arguments: &[&str]) -> Outcome<Command> {
     let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
     command.arg("child").args(arguments);
     Ok(command)
-}
-
-/// A command line; `linx` is the one of this repository, built for release.
-fn command(line: &str) -> Command {
-    let mut words = line.split(' ');
-    let mut command = match words.next() {
-        Some("linx") => Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/linx")),
-        program => Command::new(program.unwrap_or_default()),
-    };
-    command.args(words).stderr(Stdio::null());
-    command
 }
 
 fn main() -> ExitCode {

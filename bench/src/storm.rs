@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::commands;
 use crate::load::Sender;
 use crate::monitors::{self, BORROWED, LINX, Measured, RAW};
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most, at_most_more, under};
-use crate::{Scale, command, libmnl, measure};
+use crate::{Scale, libmnl, measure};
 
 pub const MIB: usize = 1 << 20;
 /// The commands have what `linx` asks for by itself, both.
@@ -46,18 +47,21 @@ fn storm(
             contestants.push(Contestant { stranger: true, ..ours(name) });
         }
         contestants.push(Contestant { stranger: true, ..ours(libmnl::NAME) });
-        for (name, line) in
-            [(IP, "ip -rcvbuf 67108864 monitor route"), (COMMAND, "linx monitor route -j --rcvbuf 64M")]
-        {
-            contestants.push(Contestant::stranger(name, move || {
-                turn(namespace, events, rate, |sender| {
-                    Measured::command(namespace, command(line), b"\n", &mut || {
-                        sender.send(0..1, false)?;
-                        sender.send(0..1, true)
-                    })
-                })
-            }));
+    }
+    for (name, line) in
+        [(IP, "ip -rcvbuf 67108864 monitor route"), (COMMAND, "linx monitor route -j --rcvbuf 64M")]
+    {
+        if scale.short && name == IP {
+            continue;
         }
+        contestants.push(commands::contestant(name, line, move || {
+            turn(namespace, events, rate, |sender| {
+                Measured::command(namespace, commands::command(line), b"\n", &mut || {
+                    sender.send(0..1, false)?;
+                    sender.send(0..1, true)
+                })
+            })
+        }));
     }
     report.race(title, "µs/event", true, contestants, &GOALS)
 }

@@ -7,20 +7,31 @@ use std::time::Duration;
 
 pub(crate) const MANIFEST: &str = "bench/Cargo.toml";
 
+/// The tests of the program itself: what they check is counted and compared, not measured.
+pub(crate) fn tests(mode: Mode) -> Verdict {
+    let command = cargo(&["test", "--locked", "--manifest-path", MANIFEST, "--target-dir", "target"]);
+    match done(command, mode, Duration::from_secs(900)) {
+        Ok(()) => Verdict::Passed,
+        Err(why) => Verdict::Failed(format!("the tests of the benchmarks: {why}")),
+    }
+}
+
 /// The verb `bench`. `--short` leaves out the peers and the long build, and `--no-peers` the peers; `report` prints what a
 /// run has kept. All else is for the program.
 pub(crate) fn run(mode: Mode, args: &[String]) -> Verdict {
     let is_short = args.iter().any(|arg| arg == "--short");
     let peers = !is_short && !args.iter().any(|arg| arg == "--no-peers");
     let only_prints = args.first().is_some_and(|arg| arg == "report");
-    if !is_short && !only_prints {
-        // `linx` itself is a contestant.
-        let command = cargo(&["build", "--release", "--locked", "--package", "linx-cli"]);
-        if let Err(why) = done(command, mode, Duration::from_secs(900)) {
-            return Verdict::Failed(format!("linx does not build: {why}"));
-        }
+    // `linx` itself is a contestant. The short form has that of the tests, which is not to be fast: with a test beside it
+    // the features are the same, so that nothing is built twice.
+    let linx: &[&str] = if is_short {
+        &["build", "--locked", "--workspace", "--all-features", "--bin", "linx", "--test", "docs"]
+    } else {
+        &["build", "--release", "--locked", "--package", "linx-cli"]
+    };
+    if !only_prints && let Err(why) = done(cargo(linx), mode, Duration::from_secs(900)) {
+        return Verdict::Failed(format!("linx does not build: {why}"));
     }
-    // The short one shares what the tests were built with: it is not to be fast.
     let (profile, target) = if is_short { ("dev", "target") } else { ("release", "bench/target") };
     let mut command = cargo(&["build", "--profile", profile, "--locked", "--manifest-path", MANIFEST]);
     command.args(["--target-dir", target]);

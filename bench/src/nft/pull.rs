@@ -14,9 +14,10 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink};
 
 use super::{SET_NAME, TABLE_NAME, Writer, said};
+use crate::commands::{self, Printed};
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most, under};
-use crate::{Scale, command, measure};
+use crate::{Scale, measure};
 
 const WHOLE: &str = "raw, the kernel's whole dump, 32 KiB";
 const CHAINS: &str = "raw, chain by chain, 32 KiB";
@@ -44,7 +45,15 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
     writer.chains(chains)?;
     writer.rules(chains, rules / chains)?;
     let title = format!("{rules} rules in {chains} chains");
-    race(&namespace, &title, &[WHOLE, CHAINS, PULL, READ], rules, &RULE_GOALS, scale, report)?;
+    race(
+        &namespace,
+        &title,
+        &[WHOLE, CHAINS, PULL, READ],
+        (rules, commands::NFT_RULES),
+        &RULE_GOALS,
+        scale,
+        report,
+    )?;
     let sizes: &[u32] = if scale.short { &[2_000] } else { &[100_000, 1_000_000] };
     for count in sizes {
         let namespace = Namespace::new()?;
@@ -53,7 +62,15 @@ pub fn run(scale: Scale, report: &mut Report) -> Outcome<()> {
         writer.set()?;
         writer.elements(*count)?;
         let title = format!("a set of {count} elements");
-        race(&namespace, &title, &[ELEMENTS, PULL, READ], *count, &ELEMENT_GOALS, scale, report)?;
+        race(
+            &namespace,
+            &title,
+            &[ELEMENTS, PULL, READ],
+            (*count, commands::NFT_ELEMENTS),
+            &ELEMENT_GOALS,
+            scale,
+            report,
+        )?;
     }
     Ok(())
 }
@@ -62,7 +79,7 @@ fn race<'a>(
     namespace: &'a Namespace,
     title: &str,
     ours: &'a [&'static str],
-    count: u32,
+    (count, json): (u32, Printed),
     goals: &[Goal],
     scale: Scale,
     report: &mut Report,
@@ -79,16 +96,8 @@ fn race<'a>(
         })
         .collect();
     if !scale.short {
-        for line in ["nft list ruleset", "nft -j list ruleset"] {
-            contestants.push(few(Contestant::stranger(line, move || {
-                let start = Instant::now();
-                let mut command = command(line);
-                command.stdout(Stdio::null());
-                let usage = measure::wait(namespace.spawn(command, None)?)?;
-                Ok(Sample::new(usage.cpu.as_secs_f64() * 1e3)
-                    .with("wall ms", start.elapsed().as_secs_f64() * 1e3)
-                    .with(MEMORY, usage.rss_mb))
-            })));
+        for (line, printed) in [("nft list ruleset", commands::NFT), ("nft -j list ruleset", json)] {
+            contestants.push(few(commands::lister(namespace, line, printed, count..=count)));
         }
         if crate::peers::NFT {
             contestants.push(few(Contestant::stranger(NLINK, move || turn(namespace, NLINK, count))));

@@ -8,7 +8,7 @@ use crate::load::wait_until;
 use crate::monitors::{LINX, Measured, RAW};
 use crate::namespace::Namespace;
 use crate::report::{Contestant, Goal, Outcome, Report, Sample, at_least, at_most, over, under};
-use crate::{Scale, command, measure};
+use crate::{Scale, commands, measure};
 
 const MIB: usize = 1 << 20;
 const READ: &str = "linx, each change looked at";
@@ -120,20 +120,22 @@ fn race(
         })
     };
     let mut contestants = vec![ours(RAW, RAW_CHILD), ours(LINX, CHILD), ours(READ, READ_CHILD)];
-    if !scale.short {
-        if crate::peers::NFT {
-            contestants.push(Contestant { stranger: true, ..ours("nlink", NLINK) });
+    if !scale.short && crate::peers::NFT {
+        contestants.push(Contestant { stranger: true, ..ours("nlink", NLINK) });
+    }
+    // A change, or the end of a commit: a line of the command's has a kind, and each of its changes. (A large commit has a
+    // line for every 250 changes or so.)
+    for (line, mark) in [("nft monitor", &b"\n"[..]), ("linx monitor nft -j", b"\"kind\":\"")] {
+        if scale.short && !line.starts_with("linx ") {
+            continue;
         }
-        // A change, or the end of a commit: a line of the command's has a kind, and each of its changes. (A large commit
-        // has a line for every 250 changes or so.)
-        for (line, mark) in [("nft monitor", &b"\n"[..]), ("linx monitor nft -j", b"\"kind\":\"")] {
-            contestants.push(Contestant::stranger(line, move || {
-                turn(namespace, load, |writer| {
-                    let one = Load::elements(1, 1, None)?;
-                    Measured::command(namespace, command(line), mark, &mut || one.send(writer).map(drop))
-                })
-            }));
-        }
+        contestants.push(commands::contestant(line, line, move || {
+            turn(namespace, load, |writer| {
+                let one = Load::elements(1, 1, None)?;
+                let command = commands::command(line);
+                Measured::command(namespace, command, mark, &mut || one.send(writer).map(drop))
+            })
+        }));
     }
     report.race(title, "µs/event", true, contestants, goals)
 }

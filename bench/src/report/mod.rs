@@ -292,7 +292,8 @@ impl Report {
     }
 
     /// Lets all contestants take their turns and prints their table; ratios are to the first one, and are medians of the
-    /// ratios within each round. The first turn of each warms up, unless `cold`.
+    /// ratios within each round. The first turn of each warms up, unless `cold`. An error when one fails that may not; what
+    /// the others came to is in the table all the same.
     pub fn race(
         &mut self,
         title: &str,
@@ -308,6 +309,7 @@ impl Report {
             .iter()
             .map(|contestant| Row { name: contestant.name.clone(), samples: Vec::new(), fault: None })
             .collect();
+        let mut broken = None;
         let warm_up = usize::from(!cold && !self.scale.short);
         let rounds = self.scale.rounds.min(self.most_rounds);
         for round in 0..rounds + warm_up {
@@ -320,13 +322,17 @@ impl Report {
                 match (contestant.turn)() {
                     Ok(sample) if round >= warm_up => row.samples.push(sample),
                     Ok(_) => {}
-                    Err(why) if contestant.stranger => row.fault = Some(why),
-                    Err(why) => return Err(format!("{title}: {}: {why}", contestant.name)),
+                    Err(why) => {
+                        if !contestant.stranger && broken.is_none() {
+                            broken = Some(format!("{title}: {}: {why}", contestant.name));
+                        }
+                        row.fault = Some(why);
+                    }
                 }
             }
         }
         self.table(title, unit, Form::Race, &rows, goals);
-        Ok(())
+        broken.map_or(Ok(()), Err)
     }
 
     /// A table of what was measured elsewhere.
