@@ -34,20 +34,34 @@ pub fn ratios(table: &Value, row: &Value) -> Vec<f64> {
     values(row, "cost").iter().zip(base).map(|(a, b)| a / b).filter(|ratio| ratio.is_finite()).collect()
 }
 
-/// The table of this name in another run.
-pub fn same_table<'a>(run: &'a Value, area: &Value, title: &Value) -> Option<&'a Value> {
-    let area = list(&run["areas"]).iter().find(|there| there["name"] == *area)?;
-    list(&area["tables"]).iter().find(|there| there["title"] == *title)
+/// The costs of a row; why there are none, if it was not measured. What it came to before it failed is no figure.
+pub fn costs(row: &Value) -> Result<Vec<f64>, String> {
+    if let Some(why) = row["fault"].as_str() {
+        return Err(format!("not measured: {why}"));
+    }
+    match values(row, "cost") {
+        none if none.is_empty() => Err("not measured".to_owned()),
+        costs => Ok(costs),
+    }
 }
 
-/// The row of this name, if it was measured.
-pub fn same_row<'a>(table: &'a Value, name: &Value) -> Option<&'a Value> {
-    list(&table["rows"]).iter().find(|there| there["name"] == *name && there["fault"].is_null())
+/// What ratios are to: the first row.
+pub fn base(table: &Value) -> &Value {
+    list(&table["rows"]).first().map_or(&Value::Null, |first| &first["name"])
 }
 
-/// The goal of this text.
-pub fn same_goal<'a>(table: &'a Value, text: &Value) -> Option<&'a Value> {
-    list(&table["goals"]).iter().find(|there| there["text"] == *text)
+/// What two lists have under the same name: those of the first in their order, then those that the second has alone.
+pub fn pairs<'a>(
+    first: &'a Value,
+    second: &'a Value,
+    name: &str,
+) -> Vec<(Option<&'a Value>, Option<&'a Value>)> {
+    let (first, second) = (list(first), list(second));
+    let mut both: Vec<_> =
+        first.iter().map(|one| (Some(one), second.iter().find(|other| other[name] == one[name]))).collect();
+    let alone = second.iter().filter(|other| first.iter().all(|one| one[name] != other[name]));
+    both.extend(alone.map(|other| (None, Some(other))));
+    both
 }
 
 /// How many of something agree, and what does not.
@@ -72,66 +86,169 @@ impl Tally {
     }
 }
 
-/// What of two runs agrees, as Markdown.
-pub fn compare(run: &Value, other: &Value) -> String {
-    let (mut costs, mut ratio, mut verdicts) = (Tally::default(), Tally::default(), Tally::default());
-    let mut alone = 0;
-    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    for area in list(&run["areas"]) {
-        for table in list(&area["tables"]) {
-            let Some(there) = same_table(other, &area["name"], &table["title"]) else {
-                alone += list(&table["rows"]).len();
-                continue;
+/// What one of two runs has and the other has not.
+#[derive(Default)]
+struct Alone {
+    figures: usize,
+    lines: Vec<String>,
+}
+
+impl Alone {
+    fn add(&mut self, figures: usize, line: String) {
+        self.figures += figures;
+        self.lines.push(line);
+    }
+}
+
+/// What two runs come to beside each other.
+#[derive(Default)]
+struct Comparison {
+    costs: Tally,
+    ratios: Tally,
+    verdicts: Tally,
+    /// Of the first run, and of the second.
+    alone: [Alone; 2],
+    /// What neither has measured.
+    neither: Vec<String>,
+    /// Tables whose ratios are to different rows.
+    bases: Vec<String>,
+}
+
+impl Comparison {
+    fn areas(&mut self, run: &Value, other: &Value) {
+        for pair in pairs(&run["areas"], &other["areas"], "name") {
+            match pair {
+                (Some(here), Some(there)) => self.tables(here, there),
+                (here, there) => {
+                    let area = here.or(there).unwrap_or(&Value::Null);
+                    let rows = list(&area["tables"]).iter().map(measured).sum();
+                    self.alone[usize::from(here.is_none())]
+                        .add(rows, format!("area {}", word(&area["name"])));
+                }
+            }
+        }
+    }
+
+    fn tables(&mut self, here: &Value, there: &Value) {
+        let name = word(&here["name"]);
+        match [&here["fault"], &there["fault"]].map(Value::as_str) {
+            [None, None] => {}
+            [Some(why), Some(other)] => self.neither.push(format!("area {name}: {why}; {other}")),
+            [None, Some(why)] => self.alone[0].lines.push(format!("area {name}, whole; the other: {why}")),
+            [Some(why), None] => self.alone[1].lines.push(format!("area {name}, whole; the other: {why}")),
+        }
+        for pair in pairs(&here["tables"], &there["tables"], "title") {
+            match pair {
+                (Some(here), Some(there)) => self.table(here, there),
+                (here, there) => {
+                    let table = here.or(there).unwrap_or(&Value::Null);
+                    let line = format!("table {}", word(&table["title"]));
+                    self.alone[usize::from(here.is_none())].add(measured(table), line);
+                }
+            }
+        }
+    }
+
+    fn table(&mut self, table: &Value, beside: &Value) {
+        let title = word(&table["title"]);
+        let has_ratios = table["form"] != "plain";
+        let base_name = base(table);
+        let same_base = base_name == base(beside);
+        if has_ratios && !same_base {
+            self.bases.push(format!("{title}: {} and {}", word(base_name), word(base(beside))));
+        }
+        for (here, there) in pairs(&table["rows"], &beside["rows"], "name") {
+            let name = &here.or(there).unwrap_or(&Value::Null)["name"];
+            let place = || format!("{title}: {}", word(name));
+            let of = |row: Option<&Value>| row.ok_or("has no such row".to_owned()).and_then(costs);
+            let (a, b) = match (of(here), of(there)) {
+                (Ok(a), Ok(b)) => (a, b),
+                (Err(a), Err(b)) => {
+                    self.neither.push(format!("{}: {a}; {b}", place()));
+                    continue;
+                }
+                (Ok(_), Err(why)) => {
+                    self.alone[0].add(1, format!("{}; the other: {why}", place()));
+                    continue;
+                }
+                (Err(why), Ok(_)) => {
+                    self.alone[1].add(1, format!("{}; the other: {why}", place()));
+                    continue;
+                }
             };
-            for (index, row) in list(&table["rows"]).iter().enumerate() {
-                let (here, place) =
-                    (values(row, "cost"), || format!("{}: {}", word(&table["title"]), word(&row["name"])));
-                let Some(row_there) = same_row(there, &row["name"]) else {
-                    alone += usize::from(!here.is_empty());
-                    continue;
-                };
-                let beyond = values(row_there, "cost");
-                if here.is_empty() || beyond.is_empty() {
-                    continue;
-                }
-                costs.add(agree(&here, &beyond), || {
-                    format!("{}: {} and {}", place(), spread(&here), spread(&beyond))
-                });
-                if index > 0 && table["form"] != "plain" {
-                    let (a, b) = (ratios(table, row), ratios(there, row_there));
-                    if !a.is_empty() && !b.is_empty() {
-                        ratio
-                            .add(agree(&a, &b), || format!("{}: {} and {}", place(), spread(&a), spread(&b)));
-                    }
+            self.costs.add(agree(&a, &b), || format!("{}: {} and {}", place(), spread(&a), spread(&b)));
+            if let (Some(here), Some(there)) = (here, there)
+                && has_ratios
+                && same_base
+                && name != base_name
+            {
+                let (a, b) = (ratios(table, here), ratios(beside, there));
+                if !a.is_empty() && !b.is_empty() {
+                    self.ratios
+                        .add(agree(&a, &b), || format!("{}: {} and {}", place(), spread(&a), spread(&b)));
                 }
             }
-            for goal in list(&table["goals"]) {
-                let Some(goal_there) = same_goal(there, &goal["text"]) else { continue };
-                verdicts.add(goal["met"] == goal_there["met"], || {
+        }
+        for pair in pairs(&table["goals"], &beside["goals"], "text") {
+            match pair {
+                (Some(here), Some(there)) => self.verdicts.add(here["met"] == there["met"], || {
                     let value = |goal: &Value| goal["value"].as_f64().map_or("nothing".to_owned(), short);
-                    let (a, b) = (value(goal), value(goal_there));
-                    format!("{}: {}: {a} and {b}", word(&table["title"]), word(&goal["text"]))
-                });
+                    format!("{title}: {}: {} and {}", word(&here["text"]), value(here), value(there))
+                }),
+                (here, there) => {
+                    let goal = here.or(there).unwrap_or(&Value::Null);
+                    let line = format!("{title}: goal {}", word(&goal["text"]));
+                    self.alone[usize::from(here.is_none())].lines.push(line);
+                }
             }
         }
     }
-    let mut text = String::from(
-        "\n## Two runs\n\nTwo figures agree when the median of each lies between the least and the most \
-                                 of the other, widened by a tenth.\n\n",
-    );
-    costs.print(&mut text, "costs");
-    ratio.print(&mut text, "ratios");
-    verdicts.print(&mut text, "verdicts on goals");
-    if alone > 0 {
-        let _ = writeln!(text, "- {alone} figures are in the first run alone");
-    }
-    for (what, tally) in [("Costs", &costs), ("Ratios", &ratio), ("Verdicts", &verdicts)] {
-        if !tally.apart.is_empty() {
-            let _ = writeln!(text, "\n{what} that do not agree (median, least–most):\n");
-            tally.apart.iter().for_each(|line| _ = writeln!(text, "- {line}"));
+
+    fn text(&self) -> String {
+        let mut text = String::from(
+            "\n## Two runs\n\nTwo figures agree when the median of each lies between the least and the most \
+                                     of the other, widened by a tenth.\n\n",
+        );
+        self.costs.print(&mut text, "costs");
+        self.ratios.print(&mut text, "ratios");
+        self.verdicts.print(&mut text, "verdicts on goals");
+        for (run, alone) in ["first", "second"].iter().zip(&self.alone) {
+            if alone.figures > 0 {
+                let _ = writeln!(text, "- {} costs are in the {run} run alone", alone.figures);
+            }
         }
+        for (what, lines) in [
+            ("Costs that do not agree (median, least–most)", &self.costs.apart),
+            ("Ratios that do not agree (median, least–most)", &self.ratios.apart),
+            ("Verdicts that do not agree", &self.verdicts.apart),
+            ("In the first run alone", &self.alone[0].lines),
+            ("In the second run alone", &self.alone[1].lines),
+            ("Measured in neither run", &self.neither),
+            ("Ratios that are not compared, because they are to different rows", &self.bases),
+        ] {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "\n{what}:\n");
+                lines.iter().for_each(|line| _ = writeln!(text, "- {line}"));
+            }
+        }
+        text
     }
-    text
+}
+
+/// What of two runs agrees, and what only one of them has, as Markdown.
+pub fn compare(run: &Value, other: &Value) -> String {
+    let mut comparison = Comparison::default();
+    comparison.areas(run, other);
+    comparison.text()
+}
+
+/// How many rows of a table have figures.
+fn measured(table: &Value) -> usize {
+    list(&table["rows"]).iter().filter(|row| costs(row).is_ok()).count()
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn spread(values: &[f64]) -> String {
@@ -167,5 +284,73 @@ mod tests {
         assert!(text.contains("t: linx: 1 (1–1) and 3 (3–3)"), "{text}");
         assert!(text.contains("verdicts on goals: 0 of 1 agree"), "{text}");
         assert!(compare(&run(1.0), &run(1.05)).contains("ratios: 1 of 1 agree, 100 %"));
+    }
+    /// A run of one area and one table.
+    fn run(rows: &Value) -> Value {
+        let table = json!({"title": "t", "form": "race", "rows": rows, "goals": []});
+        json!({"areas": [{"name": "a", "tables": [table]}]})
+    }
+
+    /// What it says in both orders.
+    fn both_ways(run: &Value, other: &Value) -> [String; 2] {
+        [compare(run, other), compare(other, run)]
+    }
+
+    #[test]
+    fn a_row_that_failed_in_one_run_is_told_in_either_order() {
+        let whole = run(&json!([
+            {"name": "raw", "samples": [{"cost": 1.0}]}, {"name": "linx", "samples": [{"cost": 2.0}]},
+        ]));
+        // It had a figure before it failed: that is none.
+        let broken = run(&json!([
+            {"name": "raw", "samples": [{"cost": 1.0}]},
+            {"name": "linx", "fault": "it fell", "samples": [{"cost": 2.0}]},
+        ]));
+        let [text, turned] = both_ways(&whole, &broken);
+        for (text, word) in [(text, "first"), (turned, "second")] {
+            assert!(text.contains("- costs: 1 of 1 agree"), "{text}");
+            assert!(text.contains("- ratios: 0 of 0 agree"), "{text}");
+            assert!(text.contains(&format!("- 1 costs are in the {word} run alone")), "{text}");
+            let line = format!("In the {word} run alone:\n\n- t: linx; the other: not measured: it fell\n");
+            assert!(text.contains(&line), "{text}");
+        }
+        let text = compare(&broken, &broken);
+        assert!(text.contains("Measured in neither run:\n\n- t: linx: "), "{text}");
+        assert!(!text.contains("alone"), "{text}");
+    }
+
+    #[test]
+    fn areas_tables_rows_and_goals_of_one_run_are_told_in_either_order() {
+        let row = |name: &str| json!({"name": name, "samples": [{"cost": 1.0}]});
+        let table = |title: &str, rows: Value, goals: Value| json!({"title": title, "form": "race", "rows": rows, "goals": goals});
+        let less = json!({"areas": [{"name": "a", "tables": [table("t", json!([row("raw")]), json!([]))]}]});
+        let goals = json!([{"text": "linx ≤ 2 × raw", "value": 1.0, "met": true}]);
+        let more = json!({"areas": [
+            {"name": "a", "tables": [
+                table("t", json!([row("raw"), row("linx")]), goals),
+                table("u", json!([row("raw"), row("linx")]), json!([])),
+            ]},
+            {"name": "b", "tables": [table("v", json!([row("raw"), row("linx"), row("ip")]), json!([]))]},
+        ]});
+        let [text, turned] = both_ways(&more, &less);
+        for (text, word) in [(text, "first"), (turned, "second")] {
+            assert!(text.contains(&format!("- 6 costs are in the {word} run alone")), "{text}");
+            for line in ["t: linx; the other: has no such row", "t: goal linx ≤ 2 × raw", "table u", "area b"]
+            {
+                assert!(text.contains(&format!("\n- {line}\n")), "{line}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn ratios_to_different_rows_are_not_compared() {
+        let rows = |base: &str| {
+            json!([
+                {"name": base, "samples": [{"cost": 1.0}]}, {"name": "linx", "samples": [{"cost": 2.0}]},
+            ])
+        };
+        let text = compare(&run(&rows("raw")), &run(&rows("ip")));
+        assert!(text.contains("- ratios: 0 of 0 agree"), "{text}");
+        assert!(text.contains("to different rows:\n\n- t: raw and ip\n"), "{text}");
     }
 }

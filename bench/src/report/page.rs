@@ -14,19 +14,54 @@ pub fn document(run: &Value, other: Option<&Value>) -> String {
         text.push_str("\nThe second run:\n");
         text.push_str(&head(other));
     }
-    let rounds = run["rounds"].as_u64().unwrap_or_default() as usize;
-    for one in list(&run["areas"]) {
-        text.push_str(&area(one));
-        if let Some(why) = one["fault"].as_str().or(one["skipped"].as_str()) {
-            let _ = writeln!(text, "\nNot measured: {why}");
+    let rounds = |run: &Value| run["rounds"].as_u64().unwrap_or_default() as usize;
+    let Some(other) = other else {
+        for one in list(&run["areas"]) {
+            text.push_str(&area(one));
+            text.push_str(&unmeasured(one, "Not measured"));
+            list(&one["tables"]).iter().for_each(|shown| text.push_str(&table(shown, rounds(run), None)));
         }
-        for shown in list(&one["tables"]) {
-            let beside = other.and_then(|other| compare::same_table(other, &one["name"], &shown["title"]));
-            text.push_str(&table(shown, rounds, beside));
+        text.push_str(&verdict(run));
+        return text;
+    };
+    for (here, there) in compare::pairs(&run["areas"], &other["areas"], "name") {
+        text.push_str(&area(here.or(there).unwrap_or(&Value::Null)));
+        match (here, there) {
+            (Some(_), None) => text.push_str("\nThe second run has no such area.\n"),
+            (None, Some(_)) => {
+                text.push_str("\nThe first run has no such area: the figures are of the second.\n")
+            }
+            _ => {}
+        }
+        let (here, there) = (here.unwrap_or(&Value::Null), there.unwrap_or(&Value::Null));
+        text.push_str(&unmeasured(here, "Not measured in the first run"));
+        text.push_str(&unmeasured(there, "Not measured in the second run"));
+        for pair in compare::pairs(&here["tables"], &there["tables"], "title") {
+            match pair {
+                (Some(shown), beside) => text.push_str(&table(shown, rounds(run), beside)),
+                (None, Some(shown)) => text.push_str(&table(shown, rounds(other), None)),
+                (None, None) => {}
+            }
+            match pair {
+                (Some(_), None) if !there.is_null() => text.push_str("\nThe second run has no such table.\n"),
+                (None, Some(_)) if !here.is_null() => {
+                    text.push_str("\nThe first run has no such table: the figures are of the second.\n");
+                }
+                _ => {}
+            }
         }
     }
+    text.push_str("\nThe first run:\n");
     text.push_str(&verdict(run));
+    text.push_str("\nThe second run:\n");
+    text.push_str(&verdict(other));
     text
+}
+
+/// Why an area was not measured, or not all of it.
+fn unmeasured(area: &Value, what: &str) -> String {
+    let why = area["fault"].as_str().or(area["skipped"].as_str());
+    why.map_or(String::new(), |why| format!("\n{what}: {why}\n"))
 }
 
 /// Where and how it was run.
@@ -80,41 +115,70 @@ pub fn table(table: &Value, rounds: usize, beside: Option<&Value>) -> String {
     text.push_str(&"---|".repeat(heads.len()));
     text.push('\n');
     let mut fewer = Vec::new();
-    for row in list(&table["rows"]) {
-        let name = word(&row["name"]);
-        if let Some(why) = row["fault"].as_str() {
-            let _ = writeln!(text, "| {name} | not measured: {why} |");
+    let nothing = Value::Null;
+    for (here, there) in compare::pairs(&table["rows"], &beside.unwrap_or(&nothing)["rows"], "name") {
+        let name = word(&here.or(there).unwrap_or(&nothing)["name"]);
+        let of = |row: Option<&Value>, run: &str| {
+            row.ok_or(format!("the {run} run has no such row")).and_then(compare::costs)
+        };
+        let (costs, costs_there) = (of(here, "first"), of(there, "second"));
+        if beside.is_none()
+            && let Err(why) = &costs
+        {
+            let _ = writeln!(text, "| {name} | {why} |");
             continue;
         }
-        let costs = compare::values(row, "cost");
-        if of_form.len() == 2 && costs.len() < rounds {
+        // Where there are no figures the first cell says why.
+        let cells_of =
+            |table: &Value, row: Option<&Value>, costs: &Result<Vec<f64>, String>| match (row, costs) {
+                (Some(row), Ok(_)) => figures(table, row, of_form.len()),
+                (_, why) => {
+                    let why = why.as_ref().err().cloned().unwrap_or_default();
+                    std::iter::once(why).chain(std::iter::repeat_n(String::new(), of_form.len())).collect()
+                }
+            };
+        if let Ok(costs) = &costs
+            && of_form.len() == 2
+            && costs.len() < rounds
+        {
             fewer.push((name.clone(), costs.len()));
         }
-        let mut cells = figures(table, row, of_form.len());
+        let mut cells = cells_of(table, here, &costs);
         if let Some(beside) = beside {
-            match compare::same_row(beside, &row["name"]) {
-                None => cells.extend(std::iter::repeat_n(String::new(), of_form.len() + 2)),
-                Some(there) => {
-                    cells.extend(figures(beside, there, of_form.len()));
-                    let agree = compare::agree(&costs, &compare::values(there, "cost"));
-                    cells.push(if agree { "yes" } else { "**no**" }.to_owned());
-                }
-            }
+            cells.extend(cells_of(beside, there, &costs_there));
+            cells.push(match (&costs, &costs_there) {
+                (Ok(a), Ok(b)) if compare::agree(a, b) => "yes".to_owned(),
+                (Ok(_), Ok(_)) => "**no**".to_owned(),
+                _ => String::new(),
+            });
         }
         for column in &columns {
-            let values = compare::values(row, column);
+            let values = match (here, &costs) {
+                (Some(row), Ok(_)) => compare::values(row, column),
+                _ => Vec::new(),
+            };
             cells.push(if values.is_empty() { String::new() } else { short(median(&values)) });
         }
         let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
     }
-    let goals = list(&table["goals"]);
+    if let Some(beside) = beside
+        && !of_form.is_empty()
+        && compare::base(table) != compare::base(beside)
+    {
+        let (here, there) = (word(compare::base(table)), word(compare::base(beside)));
+        let _ =
+            writeln!(text, "\nThe ratios of the first run are to {here}, those of the second to {there}.");
+    }
+    let goals = compare::pairs(&table["goals"], &beside.unwrap_or(&nothing)["goals"], "text");
     if !goals.is_empty() {
         text.push('\n');
     }
-    for goal in goals {
-        let _ = write!(text, "- {}: {}", word(&goal["text"]), judged(goal));
-        if let Some(other) = beside.and_then(|beside| compare::same_goal(beside, &goal["text"])) {
-            let _ = write!(text, "; second run {}", judged(other));
+    for (here, there) in goals {
+        let _ = write!(text, "- {}: ", word(&here.or(there).unwrap_or(&nothing)["text"]));
+        text.push_str(&here.map_or("no goal of the first run".to_owned(), judged));
+        if beside.is_some() {
+            let there = there.map_or("has no such goal".to_owned(), judged);
+            let _ = write!(text, "; second run {there}");
         }
         text.push('\n');
     }
@@ -212,5 +276,76 @@ pub fn short(value: f64) -> String {
         format!("{value:.2}")
     } else {
         format!("{value:.4}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn row(name: &str, cost: f64) -> Value {
+        json!({"name": name, "samples": [{"cost": cost, "wall ms": cost}]})
+    }
+
+    fn run(areas: &Value) -> Value {
+        json!({"rounds": 1, "machine": {}, "versions": {}, "areas": areas})
+    }
+
+    fn area(name: &str, title: &str, rows: &Value) -> Value {
+        let table = json!({
+            "title": title, "unit": "ms", "form": "race", "columns": ["wall ms"], "rows": rows, "goals": [],
+        });
+        json!({"name": name, "title": name, "text": "", "tables": [table]})
+    }
+
+    #[test]
+    fn a_row_that_one_run_lacks_shows_the_other_s_figures_and_why_in_either_order() {
+        let broken = json!({"name": "ip", "fault": "it fell", "samples": [{"cost": 9.0}]});
+        let less = run(&json!([area("a", "t", &json!([row("raw", 1.0), broken]))]));
+        let more = run(&json!([area("a", "t", &json!([row("raw", 1.0), row("ip", 2.0), row("linx", 3.0)]))]));
+        let text = document(&less, Some(&more));
+        assert!(text.contains("| ip | not measured: it fell |  |  | 2 | 2.00 | 2–2 |  |  |\n"), "{text}");
+        assert!(
+            text.contains("| linx | the first run has no such row |  |  | 3 | 3.00 | 3–3 |  |  |\n"),
+            "{text}"
+        );
+        let text = document(&more, Some(&less));
+        assert!(text.contains("| ip | 2 | 2.00 | 2–2 | not measured: it fell |  |  |  | 2 |\n"), "{text}");
+        assert!(
+            text.contains("| linx | 3 | 3.00 | 3–3 | the second run has no such row |  |  |  | 3 |\n"),
+            "{text}"
+        );
+        // Alone, the reason is all there is.
+        assert!(document(&less, None).contains("| ip | not measured: it fell |\n"));
+    }
+
+    #[test]
+    fn areas_and_tables_of_one_run_are_printed_in_either_order() {
+        let first = run(&json!([area("a", "t", &json!([row("raw", 1.0)]))]));
+        let mut second = run(&json!([
+            area("a", "u", &json!([row("raw", 2.0)])),
+            area("b", "v", &json!([row("ip", 3.0)]))
+        ]));
+        second["areas"][0]["fault"] = json!("it stopped");
+        let text = document(&first, Some(&second));
+        for line in [
+            "### t\n",
+            "### u\n",
+            "### v\n",
+            "| ip | 3 | 1.00 | 3–3 | 3 |\n",
+            "Not measured in the second run: it stopped\n",
+            "The second run has no such table.\n",
+            "The first run has no such table: the figures are of the second.\n",
+            "The first run has no such area: the figures are of the second.\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        let text = document(&second, Some(&first));
+        for line in
+            ["### t\n", "### u\n", "### v\n", "| ip | 3 | 1.00 |", "The second run has no such area.\n"]
+        {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }
