@@ -115,7 +115,8 @@ linx-bench report FILE [FILE]
   --short         little of everything, to see that it works
   --only TEXT     the contestants whose name has it, for a profiler
   --json FILE     all samples of all contestants, goals and verdicts; written anew after every area
-  report FILE     print the report of such a file again; with a second one, beside it, and what of them agrees
+  report FILE     print the report of such a file again; with a second one, beside it, what of them agrees, and what
+                  only one of them has
 ";
 
 struct Arguments {

@@ -391,3 +391,26 @@ fn rounded(value: f64) -> f64 {
     let scale = 10f64.powi(5 - value.abs().log10().floor() as i32);
     (value * scale).round() / scale
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_ends_the_area_but_not_the_table() {
+        let mut report = Report::new(Scale { rounds: 1, short: true, only: None });
+        report.area("a");
+        let race = |report: &mut Report, broken: Contestant<'_>| {
+            let contestants = vec![broken, Contestant::new("whole", || Ok(Sample::new(1.0)))];
+            report.race("t", "ms", true, contestants, &[])
+        };
+        let outcome = race(&mut report, Contestant::new("linx", || Err("it fell".to_owned())));
+        assert_eq!(outcome, Err("t: linx: it fell".to_owned()));
+        assert_eq!(race(&mut report, Contestant::stranger("ip", || Err("it fell".to_owned()))), Ok(()));
+        for table in page::list(&report.json()["areas"][0]["tables"]) {
+            assert_eq!(table["rows"][0]["fault"], "it fell");
+            assert_eq!(table["rows"][1]["samples"][0]["cost"], 1.0);
+        }
+        assert_eq!(page::list(&report.json()["areas"][0]["tables"]).len(), 2);
+    }
+}
