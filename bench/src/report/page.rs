@@ -266,9 +266,7 @@ fn exact(value: f64) -> String {
 
 /// Three digits, or a whole number.
 pub fn short(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e6 {
-        format!("{value:.0}")
-    } else if value.abs() >= 100.0 {
+    if value.fract() == 0.0 || value.abs() >= 100.0 {
         format!("{value:.0}")
     } else if value.abs() >= 10.0 {
         format!("{value:.1}")

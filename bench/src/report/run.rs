@@ -48,6 +48,8 @@ fn versions() -> Value {
     add("ip", said("ip", &["-V"]));
     add("nft", said("nft", &["--version"]));
     add("valgrind", said("valgrind", &["--version"]));
+    const PYROUTE2: &str = "from importlib.metadata import version; print(version('pyroute2'))";
+    add("pyroute2", said("python3", &["-c", PYROUTE2]));
     for library in ["libmnl.so.0", "libnftnl.so.11"] {
         add(library, library_version(library));
     }
