@@ -543,6 +543,30 @@ fn a_control_ends_a_reader_who_waits() {
     }
 }
 
+/// Of a protocol that only programs speak (NETLINK_USERSOCK): the kernel answers nothing there.
+struct Chatter;
+
+impl Decoder for Chatter {
+    type Event = ();
+    type Transaction = std::convert::Infallible;
+    const PROTOCOL: Protocol = Protocol(2);
+
+    fn message(&mut self, _: &Message<'_>, _: Origin, _: &mut Sink<'_, Self>) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_control_ends_a_reader_whom_the_kernel_does_not_answer() {
+    let mut monitor = Builder::new(Chatter, &[]).subscribe().unwrap();
+    let control = monitor.control();
+    let (sender, ended) = sync_channel(1);
+    std::thread::spawn(move || sender.send(monitor.recv().unwrap_err().kind));
+    assert!(ended.recv_timeout(Duration::from_millis(100)).is_err(), "it waits");
+    control.unsubscribe();
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(ErrorKind::Unsubscribed));
+}
+
 /// Without a name to follow it waits in the call that receives, which a message of the kernel ends.
 #[test]
 fn a_reader_who_waits_hears_all_that_comes() {

@@ -415,7 +415,7 @@ impl<D: Decoder> Monitor<D> {
             let until = down.retry_at.saturating_duration_since(now);
             left = Some(left.map_or(until, |left| left.min(until)));
         }
-        if left.is_none() && self.name.is_none() && self.config.seat.is_none() {
+        if left.is_none() && self.name.is_none() && self.config.may_wait_there() {
             self.is_patient = true;
             return Ok(true);
         }

@@ -60,6 +60,12 @@ impl Config {
         Ok((socket, rcvbuf))
     }
 
+    /// Whether the monitor may wait at its socket alone: there is no other descriptor to wait for, and the kernel answers
+    /// what wakes it. Not all protocols do: the connector does not, and of some there is nobody in the kernel.
+    pub(super) fn may_wait_there(&self) -> bool {
+        self.seat.is_none() && matches!(self.protocol, Protocol::ROUTE | Protocol::NETFILTER)
+    }
+
     pub(super) fn token(&self) -> u64 {
         self.seat.as_ref().map_or(SOCKET, |seat| seat.token)
     }
