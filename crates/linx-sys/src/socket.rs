@@ -388,12 +388,20 @@ impl Socket {
         Ok(head.with(buf))
     }
 
-    /// Receives one datagram, waiting for it for ever, in the same system call: half of what waiting for the descriptor
-    /// first costs. Nothing but a datagram or a loss ends it; to end it from another thread, [send](Self::send)
-    /// something that the kernel acknowledges.
+    /// How long [`recv_waiting`](Self::recv_waiting) waits at most (SO_RCVTIMEO); for ever, unless this was called.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv), but for `WouldBlock`.
+    /// EINVAL for no time at all, EDOM for one that is too long; else those of `setsockopt(2)`.
+    pub fn set_longest_wait(&self, wait: Duration) -> Result<()> {
+        rustix::net::sockopt::set_socket_timeout(&self.fd, rustix::net::sockopt::Timeout::Recv, Some(wait))
+            .map_err(|e| Error::os("set a socket option", e).about("SO_RCVTIMEO"))
+    }
+
+    /// Receives one datagram, waiting for it in the same system call: half of what waiting for the descriptor first
+    /// costs. To end that from another thread, [send](Self::send) something that the kernel acknowledges.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv); `WouldBlock` when [the longest wait](Self::set_longest_wait) is over.
     pub fn recv_waiting<'b>(&self, buf: &'b mut RecvBuf) -> Result<Received<'b>> {
         let head = self.recv_into(buf, true).map_err(|e| Error::os(RECEIVE, e))?;
         Ok(head.with(buf))

@@ -13,7 +13,7 @@ const RUNNING: u8 = 0;
 const UNSUBSCRIBED: u8 = 1;
 const GONE: u8 = 2;
 /// So often it is tried, once a millisecond, to wake a monitor by a message.
-const ROUSINGS: u32 = 1000;
+const ROUSINGS: u32 = 10;
 
 /// What a monitor shares with its controls.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Shared {
     fn rouse(&self) {
         self.wake.wake();
         if let Some(socket) = &*self.bed() {
-            // What fails is the kernel's memory.
+            // What fails is the kernel's memory, or somebody forbids it: then the longest wait ends it.
             let mut tries = 0..ROUSINGS;
             while mark(socket).is_err() && tries.next().is_some() {
                 std::thread::sleep(Duration::from_millis(1));
@@ -130,7 +130,8 @@ pub struct Stats {
 
 impl Control {
     /// Ends the monitor: who reads it gets `Unsubscribed` at once, and its descriptor becomes readable. Its socket is
-    /// closed when it is dropped.
+    /// closed when it is dropped. Where the caller may send nothing (a seccomp filter), a reader who waits without a
+    /// timeout gets it within two seconds.
     pub fn unsubscribe(&self) {
         self.finish(UNSUBSCRIBED);
     }
@@ -186,7 +187,8 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linx_sys::{Netns, Protocol};
+    use crate::route::Monitor;
+    use linx_sys::{Group, Netns, Protocol};
 
     #[test]
     fn who_was_ended_does_not_fall_asleep_and_leaves_no_socket_open() {
@@ -196,5 +198,19 @@ mod tests {
         Control(shared.clone()).unsubscribe();
         assert_eq!(shared.asleep(&socket, || 7), None);
         assert_eq!(Arc::strong_count(&socket), 1);
+    }
+
+    /// As if whoever ends it might send nothing: nothing wakes the reader.
+    #[test]
+    fn a_reader_whom_nothing_wakes_sees_its_end_a_little_later() {
+        let mut monitor = Monitor::builder().groups(&[Group::MDB]).subscribe().unwrap();
+        let control = monitor.control();
+        let (sender, ended) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || sender.send(monitor.recv().unwrap_err().kind));
+        while control.0.bed().is_none() {
+            std::thread::yield_now();
+        }
+        control.0.state.store(UNSUBSCRIBED, Ordering::SeqCst);
+        assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Ok(ErrorKind::Unsubscribed));
     }
 }

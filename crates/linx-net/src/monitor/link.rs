@@ -1,6 +1,6 @@
 //! A monitor's socket: opening it, and opening another when it fails.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use linx_sys::{Group, Netns, PollSet, Protocol, Socket, Wake};
 use linx_wire::emit::Request;
@@ -32,6 +32,9 @@ pub(crate) struct Seat {
 /// Its token in a set of its own.
 const SOCKET: u64 = 0;
 
+/// How late the end of a monitor is seen that waits at its socket, where whoever ends it may send nothing (a sandbox).
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 const MONITOR: &str = "monitor";
 
 /// Has the kernel answer behind all that it has sent so far; the number of the answer.
@@ -51,6 +54,7 @@ impl Config {
         let socket = Socket::open_monitor(self.protocol, &self.netns)?;
         // Before the groups: what comes first has the room, too.
         let rcvbuf = socket.set_rcvbuf(self.rcvbuf)?;
+        socket.set_longest_wait(LONGEST_WAIT)?;
         if self.all_nsid {
             socket.set_listen_all_nsid(true)?;
         }
@@ -104,7 +108,6 @@ impl Down {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn pauses_double_up_to_the_longest_and_attempts_are_counted() {
