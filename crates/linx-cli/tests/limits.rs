@@ -437,9 +437,10 @@ impl Drop for SecondName {
     }
 }
 
-/// A namespace that was found and could not be opened is followed when something else leads to it.
+/// A namespace that was found and could not be opened is followed when something else leads to it. Alone on the machine:
+/// namespaces of other tests would take the descriptors that looking needs.
 #[test]
-fn a_namespace_that_could_not_be_opened_is_followed_when_it_is_called_otherwise() {
+fn a_namespace_that_could_not_be_opened_is_followed_when_it_is_called_otherwise_exclusive() {
     skip_unless!(is_root(), "not root");
     skip_unless!(Command::new("prlimit").arg("-V").output().is_ok(), "no prlimit");
     let first = namespace("cli-other");
