@@ -391,7 +391,7 @@ impl Socket {
     /// How long [`recv_waiting`](Self::recv_waiting) waits at most (SO_RCVTIMEO); for ever, unless this was called.
     ///
     /// # Errors
-    /// EINVAL for no time at all, EDOM for one that is too long; else those of `setsockopt(2)`.
+    /// EINVAL for no time at all; else those of `setsockopt(2)`.
     pub fn set_longest_wait(&self, wait: Duration) -> Result<()> {
         rustix::net::sockopt::set_socket_timeout(&self.fd, rustix::net::sockopt::Timeout::Recv, Some(wait))
             .map_err(|e| Error::os("set a socket option", e).about("SO_RCVTIMEO"))

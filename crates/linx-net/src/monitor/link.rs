@@ -40,8 +40,10 @@ const MONITOR: &str = "monitor";
 /// Has the kernel answer behind all that it has sent so far; the number of the answer.
 pub(super) fn mark(socket: &Socket) -> Result<u32, linx_sys::Error> {
     let seq = socket.next_seq();
-    let bytes = Request::new(control::NOOP, MessageFlags::ACK).finish(seq, socket.portid());
-    socket.send(&bytes.unwrap_or_default()).map(|()| seq)
+    // It is a header alone, which always fits.
+    let bytes =
+        Request::new(control::NOOP, MessageFlags::ACK).finish(seq, socket.portid()).unwrap_or_default();
+    socket.send(&bytes).map(|()| seq)
 }
 
 impl Config {
@@ -54,7 +56,9 @@ impl Config {
         let socket = Socket::open_monitor(self.protocol, &self.netns)?;
         // Before the groups: what comes first has the room, too.
         let rcvbuf = socket.set_rcvbuf(self.rcvbuf)?;
-        socket.set_longest_wait(LONGEST_WAIT)?;
+        if self.may_wait_there() {
+            socket.set_longest_wait(LONGEST_WAIT)?;
+        }
         if self.all_nsid {
             socket.set_listen_all_nsid(true)?;
         }
