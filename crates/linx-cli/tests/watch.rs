@@ -88,11 +88,12 @@ fn a_flap_is_told_with_what_the_kernel_does_not_announce() {
     namespace.ip("route replace 10.97.0.0/16 via 10.1.1.9 proto bird");
     namespace.ip("route del 10.97.0.0/16");
     running.find_json(|line| line["op"] == "added" && line["route"]["dst"] == "10.97.0.0/16");
-    let line = running.json();
+    let next = |running: &mut Running| running.find_json(|line| line["kind"] == "route");
+    let line = next(&mut running);
     assert_eq!((&line["fields"], &line["before"]), (&json!(["gateway"]), &json!({"gateway": "10.1.1.1"})));
     assert!(line["author"]["comm"] == "ip" || line["author"]["pid"].is_null(), "{line}");
     // The same once more is no change.
-    let line = running.json();
+    let line = next(&mut running);
     assert_eq!((&line["op"], &line["route"]["gateway"]), (&json!("removed"), &json!("10.1.1.9")), "{line}");
     running.signal("INT");
     let lines = valid(&running);
@@ -221,7 +222,7 @@ fn the_state_and_its_changes_are_the_state_at_the_end() {
     let mut storm = Storm::new(&namespace);
     for round in 0..3 {
         storm.cycles(300, 1);
-        commits(&namespace);
+        commits(&namespace, 1);
         let (odd, name) = (round % 2 == 1, format!("br{round}"));
         namespace.ip(&format!("link add {name} type bridge"));
         namespace.ip(&format!("link set {name} up mtu {}", 1300 + round));
@@ -321,8 +322,20 @@ fn what_says_nothing_is_hidden_from_people_unless_they_ask() {
     namespace.ip("route add 10.4.0.0/16 dev ve0");
     let line = running.line();
     assert!(line.contains("+ route    10.4.0.0/16 dev ve0"), "{line}");
-    all.find(|line| line.contains("~ neigh    10.1.1.7 dev ve0") && line.contains("→ FAILED"));
-    all.find(|line| line.contains("+ route    local 10.3.3.3 dev ve0"));
+    let [renewed, stale, ..] = all.find_each([
+        "~ address  10.2.2.2/24 dev ve0",
+        "~ neigh    10.1.1.7 dev ve0  state REACHABLE → STALE",
+        "~ neigh    10.1.1.7 dev ve0  state STALE → FAILED",
+        "+ route    local 10.3.3.3 dev ve0",
+        "+ route    10.4.0.0/16 dev ve0",
+    ]);
+    assert!(renewed.contains("  valid_life_time 1000sec → 5000sec"), "{renewed}");
+    assert!(!stale.contains("lladdr"), "{stale}");
+    // What is renewed as it was is a line that says what is not as it was: a time in hundredths of seconds.
+    std::thread::sleep(Duration::from_millis(30));
+    namespace.ip("address change 10.2.2.2/24 dev ve0 valid_lft 5000 preferred_lft 4000");
+    let line = all.find(|line| line.contains("~ address  10.2.2.2/24 dev ve0"));
+    assert!(line.contains("10.2.2.2/24 dev ve0  (cacheinfo"), "{line}");
     // A device's multicast addresses; what somebody told it to receive, or where to send, is no such.
     namespace.ip("link add vx0 type vxlan id 7 dstport 4789");
     for line in [
@@ -599,12 +612,12 @@ table ip other {
     chain c { accept; }
 }";
 
-/// Changes of a rule set, each its own commit, and in between an element that expires.
-fn commits(namespace: &Namespace) {
+/// Changes of a rule set, each its own commit, and in between an element that expires after so many seconds.
+fn commits(namespace: &Namespace, seconds: u32) {
     namespace.nft("add rule inet myvpn in tcp dport 8080 accept");
     namespace.nft("add element inet myvpn bad { 198.51.100.8, 198.51.100.9 }");
     namespace.nft("chain inet myvpn in { policy drop; }");
-    namespace.nft("add element ip other t { 198.51.100.10 timeout 1s }");
+    namespace.nft(&format!("add element ip other t {{ 198.51.100.10 timeout {seconds}s }}"));
     let ports: Vec<_> = (1..=300).map(|port: u32| port.to_string()).collect();
     let ports = ports.join(", ");
     namespace.nft(&format!("add set ip other big {{ type inet_service; elements = {{ {ports} }}; }}"));
@@ -616,7 +629,8 @@ fn commits_are_what_they_changed_folded_for_people() {
     let namespace = Namespace::new("watch-nft");
     namespace.nft(RULES);
     let mut running = human(&namespace, "nft");
-    commits(&namespace);
+    // It ends when all of them were read.
+    commits(&namespace, 3);
     let indent = |line: &str| line.trim_start().to_owned();
     let head = running.find(|line| line.contains("  nft "));
     assert!(head.contains("   1 change  by nft["), "{head}");
@@ -631,12 +645,12 @@ fn commits_are_what_they_changed_folded_for_people() {
     running.line();
     assert_eq!(indent(&running.line()), "~ chain    inet myvpn in  policy accept → drop");
     running.line();
-    assert!(indent(&running.line()).starts_with("+ element  ip other t 198.51.100.10 timeout 1s"));
+    assert!(indent(&running.line()).starts_with("+ element  ip other t 198.51.100.10 timeout 3s"));
     assert!(running.line().contains("   301 changes  by nft["));
     let folded = "~ table    ip other  set big +300 elements, sets +1      (301 lines: --fold 0)";
     assert_eq!(indent(&running.line()), folded);
     let line = running.find(|line| line.ends_with("  [expired]"));
-    assert!(line.contains("- element  ip other t 198.51.100.10 timeout 1s"), "{line}");
+    assert!(line.contains("- element  ip other t 198.51.100.10 timeout 3s"), "{line}");
     namespace.nft("table inet fresh { chain a { accept; }; chain b { drop; }; }");
     running.line();
     assert_eq!(indent(&running.line()), "+ table    inet fresh  with 2 chains, 2 rules");
@@ -712,7 +726,7 @@ fn commits_as_json_are_whole_and_in_the_schema() {
     let namespace = Namespace::new("watch-nft-json");
     namespace.nft(RULES);
     let mut running = watch(&namespace, "");
-    commits(&namespace);
+    commits(&namespace, 3);
     let commit = |running: &mut Running| running.find_json(|line| line["op"] == "transaction");
     let first = commit(&mut running);
     assert_eq!((&first["counts"], &first["complete"]), (&json!({"added": {"rule": 1}}), &json!(true)));

@@ -223,7 +223,7 @@ impl Printer {
         let cx = context(&self.layout, &self.machine, links);
         self.text.clear();
         match before.filter(|_| change == Change::Changed) {
-            Some(before) => text::write_changed(&mut self.text, before, object, &cx),
+            Some(before) => _ = text::write_changed(&mut self.text, before, object, &cx),
             None => text::write_whole(&mut self.text, object, &cx),
         }
         let line = self.output.buffer();

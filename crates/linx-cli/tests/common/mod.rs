@@ -149,6 +149,22 @@ impl Running {
         }
     }
 
+    /// Reads until each of these is in a line, in whichever order: a watch has a socket for links, one for routes, one
+    /// for neighbours, and one for nf_tables. The lines.
+    #[track_caller]
+    pub fn find_each<const N: usize>(&mut self, all: [&str; N]) -> [String; N] {
+        let mut found = all.map(|_| None);
+        while found.contains(&None) {
+            let line = self.line();
+            let of =
+                all.iter().zip(&mut found).find(|(words, found)| found.is_none() && line.contains(**words));
+            if let Some((_, found)) = of {
+                *found = Some(line);
+            }
+        }
+        found.map(Option::unwrap)
+    }
+
     /// The next line as JSON.
     #[track_caller]
     pub fn json(&mut self) -> serde_json::Value {

@@ -334,11 +334,15 @@ impl Delta {
     }
 
     /// Adds what became of the object to a line: what it is that came or went; of one that changed which it is, and
-    /// each field that differs.
+    /// each field that differs, or the names of those that are not shown.
     pub fn write(&self, line: &mut Line, cx: &Context<'_>) {
         match (self.change(), self.before(), self.after()) {
             (Change::Changed, Some(before), Some(after)) => {
-                text::write_changed(line, before.as_ref(), after.as_ref(), cx);
+                if !text::write_changed(line, before.as_ref(), after.as_ref(), cx)
+                    && !self.fields().is_empty()
+                {
+                    line.push(&format!("  ({})", self.fields().join(", ")));
+                }
             }
             _ => text::write_whole(line, self.object().as_ref(), cx),
         }

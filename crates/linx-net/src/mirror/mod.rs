@@ -21,6 +21,9 @@
 //!   changes in silence (audited ones, such as the queueing discipline of a link) are so after the next audit.
 //! - A snapshot and the deltas after it are the state at every revision. There is no delta without a change.
 //! - No delta shows a route on a link that is not there.
+//! - Links, addresses and rules; routes and next hops; neighbours; nf_tables: the changes of each of these are told in the
+//!   order in which the kernel announced them. Of two of them, what happened within moments may be told the other way
+//!   round: a mirror has a socket for each (a [monitor](crate::monitor::route::Monitor) has one for all).
 //! - A change keeps the [key](Delta::key). What has another key then (an IPv6 route by another gateway, a forwarding entry of
 //!   another port) is told as `Removed`, then as `Added`.
 //! - What the kernel has twice to the letter (rules, IPv6 routes over one link) is held once, until the last of them is gone;

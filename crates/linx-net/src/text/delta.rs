@@ -19,11 +19,19 @@ pub(super) fn write_whole(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'
     }
 }
 
-pub(super) fn write_changed(line: &mut Line, before: ObjectRef<'_>, after: ObjectRef<'_>, cx: &Context<'_>) {
+/// Whether any of what is shown of it differs.
+pub(super) fn write_changed(
+    line: &mut Line,
+    before: ObjectRef<'_>,
+    after: ObjectRef<'_>,
+    cx: &Context<'_>,
+) -> bool {
     let (old, new) = (values::of(before, cx), values::of(after, cx));
     let mut all = differences(&old.0, &new.0);
     if let (ObjectRef::Neighbour(before), ObjectRef::Neighbour(after)) = (&before, &after)
         && before.state().settled() == after.state().settled()
+        && !cx.volatile
+        && all.iter().any(|field| field.key != "state")
     {
         all.retain(|field| field.key != "state");
     }
@@ -51,6 +59,7 @@ pub(super) fn write_changed(line: &mut Line, before: ObjectRef<'_>, after: Objec
         other => super::write(line, *other, cx),
     }
     all.iter().for_each(|field| write_difference(line, field));
+    !all.is_empty()
 }
 
 /// A link in a few words: kind, what it is on or leads to, master, address, state.

@@ -295,9 +295,9 @@ pub fn write_whole(line: &mut Line, object: ObjectRef<'_>, cx: &Context<'_>) {
 /// Adds an object that changed: the words that identify it, then each field that differs as `field before → after`,
 /// of flags and other lists as `field -GONE +NEW`. Fields have the names that they have in JSON. Times that run down
 /// are told with what is volatile, what the kernel changes in silence with details; either also where it is all that
-/// differs.
-pub fn write_changed(line: &mut Line, before: ObjectRef<'_>, after: ObjectRef<'_>, cx: &Context<'_>) {
-    delta::write_changed(line, before, after, cx);
+/// differs. Whether anything that is shown does.
+pub fn write_changed(line: &mut Line, before: ObjectRef<'_>, after: ObjectRef<'_>, cx: &Context<'_>) -> bool {
+    delta::write_changed(line, before, after, cx)
 }
 
 /// Adds an object of a rule set of nf_tables that changed, as [`write_changed`]; its kind comes first, as in
