@@ -136,25 +136,37 @@ fn summary(mut results: Vec<(String, Outcome)>, took: Duration) -> Verdict {
 
 /// Builds every target with coverage; gives the folder of the programs.
 fn build(mode: Mode) -> Result<PathBuf, String> {
-    let mut version = Command::new("rustc");
-    version.arg("-vV");
-    let host = output(version)?
-        .lines()
-        .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
-        .ok_or("rustc -vV names no host")?;
-    // With --target the flags reach neither build scripts nor procedural macros.
-    let mut command = cargo(&["build", "--release", "--locked", "--bins", "--manifest-path", MANIFEST]);
-    command
-        .args(["--target", &host, "--target-dir", "target/fuzz"])
-        .env("RUSTFLAGS", format!("--cfg fuzzing {}", FLAGS.join(" ")))
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
-        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
-        .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
-    let outcome = run::run(command, mode, Duration::from_secs(1200));
+    let host = host()?;
+    let outcome = run::run(build_command(&host), mode, Duration::from_secs(1200));
     if !outcome.ok() {
         return Err(format!("the fuzz targets do not build: {}", outcome.why()));
     }
     Ok(Path::new("target/fuzz").join(host).join("release"))
+}
+
+/// What builds every target.
+pub(crate) fn builder() -> Option<Command> {
+    host().ok().map(|host| build_command(&host))
+}
+
+fn host() -> Result<String, String> {
+    let mut version = Command::new("rustc");
+    version.arg("-vV");
+    let version = output(version)?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned));
+    host.ok_or_else(|| "rustc -vV names no host".to_owned())
+}
+
+fn build_command(host: &str) -> Command {
+    // With --target the flags reach neither build scripts nor procedural macros.
+    let mut command = cargo(&["build", "--release", "--locked", "--bins", "--manifest-path", MANIFEST]);
+    command
+        .args(["--target", host, "--target-dir", "target/fuzz"])
+        .env("RUSTFLAGS", format!("--cfg fuzzing {}", FLAGS.join(" ")))
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
+        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+        .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
+    command
 }
 
 /// One target for so many seconds, from its corpus, its seeds, what failed before, and what was recorded.

@@ -195,6 +195,10 @@ impl Rules {
         let mut doubtful = Vec::new();
         core(&mut |core| doubtful = core.book.as_ref().map(super::nft::Book::doubtful).unwrap_or_default());
         for (family, table) in doubtful {
+            // All of it is going to be read, and the order with it.
+            if self.is_lost() {
+                break;
+            }
             self.pull_order(handle, core, family, &table)?;
         }
         while !self.is_lost() {
@@ -325,9 +329,9 @@ impl Rules {
                 Ruleset::empty(nft::generation(handle)?, handle.netns_cookie())
             }
             Err(error) if error.kind == ErrorKind::NamespaceGone => return Err(error),
-            // With the next resync.
+            // Soon. What was announced is in doubt, nothing was lost.
             Err(error) if is_passing(&error) => {
-                self.due.get_or_insert((after(Instant::now(), self.pause), Cause::Resync));
+                self.due.get_or_insert((after(Instant::now(), self.pause), Cause::Event));
                 return Ok(());
             }
             Err(_) => {
