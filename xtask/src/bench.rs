@@ -9,17 +9,7 @@ pub(crate) const MANIFEST: &str = "bench/Cargo.toml";
 
 /// The tests of the program itself: what they check is counted and compared, not measured.
 pub(crate) fn tests(mode: Mode) -> Verdict {
-    test(mode, &[])
-}
-
-/// Builds them.
-pub(crate) fn build_tests(mode: Mode) -> Verdict {
-    test(mode, &["--no-run"])
-}
-
-fn test(mode: Mode, more: &[&str]) -> Verdict {
-    let mut command = cargo(&["test", "--locked", "--manifest-path", MANIFEST, "--target-dir", "target"]);
-    command.args(more);
+    let command = cargo(&["test", "--locked", "--manifest-path", MANIFEST, "--target-dir", "target"]);
     match done(command, mode, Duration::from_secs(900)) {
         Ok(()) => Verdict::Passed,
         Err(why) => Verdict::Failed(format!("the tests of the benchmarks: {why}")),

@@ -6,14 +6,14 @@ use crate::run::{self, Mode, cargo};
 use crate::{Verdict, bench, deps, fuzz, house, readme, setup, test, tools};
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&mut State) -> Verdict);
 
-/// The cheap ones first. Nothing is built beside the tests: some measure.
-const STEPS: [Step; 17] = [
+/// The cheap ones first.
+const STEPS: [Step; 15] = [
     ("setup", |_| setup::run(Mode::Keep)),
     ("fetch", |_| fetch()),
     ("fmt", |_| format()),
@@ -21,11 +21,9 @@ const STEPS: [Step; 17] = [
     ("deps", |_| deps::run()),
     ("typos", |_| tools::typos(Mode::Keep)),
     ("deny", |_| tools::deny(Mode::Keep)),
-    ("ahead", State::build_ahead),
     ("clippy", |_| checked(&["clippy", "--workspace", "--all-targets", "--all-features"], CLIPPY)),
     ("clippy-bare", |_| checked(&["clippy", "-p", "linx-net", "--no-default-features"], CLIPPY)),
     ("docs", |_| checked(&["doc", "--no-deps", "--workspace", "--all-features"], &[])),
-    ("build", State::build),
     ("tests", |state| state.count(test::tests(Mode::Keep, &[]))),
     ("examples", |state| state.count(test::examples(Mode::Keep))),
     ("fuzz", |_| if_there(fuzz::MANIFEST, || fuzz::run(Mode::Keep, &[]))),
@@ -45,7 +43,6 @@ const FETCH_TRIES: u32 = 3;
 #[derive(Default)]
 struct State {
     tests: Counts,
-    ahead: Option<JoinHandle<()>>,
 }
 
 /// A step that was run.
@@ -117,27 +114,6 @@ fn word(verdict: &Verdict) -> String {
 }
 
 impl State {
-    /// Begins to build what later steps need and has folders of its own, beside the steps until [`build`](Self::build):
-    /// one build alone seldom keeps two processors busy. What does not build is told by the step that needs it.
-    fn build_ahead(&mut self) -> Verdict {
-        let fuzz = Path::new(fuzz::MANIFEST).exists().then(fuzz::builder).flatten();
-        let all = fuzz.into_iter().chain([readme::builder()]);
-        let all: Vec<_> = all.inspect(|command| println!("{} &", run::spelled(command))).collect();
-        let each = |command| run::unheard(command, Duration::from_secs(900));
-        self.ahead = Some(thread::spawn(move || all.into_iter().for_each(each)));
-        Verdict::Passed
-    }
-
-    /// Builds the tests, and waits for what is being built ahead.
-    fn build(&mut self) -> Verdict {
-        let tests = test::build(Mode::Keep);
-        let bench = if_there(bench::MANIFEST, || bench::build_tests(Mode::Keep));
-        if self.ahead.take().is_some_and(|ahead| ahead.join().is_err()) {
-            return Verdict::Failed("what builds ahead panicked".to_owned());
-        }
-        if tests.failed() { tests } else { bench }
-    }
-
     fn count(&mut self, (verdict, counts): (Verdict, Counts)) -> Verdict {
         self.tests.passed += counts.passed;
         self.tests.failed += counts.failed;

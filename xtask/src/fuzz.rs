@@ -19,14 +19,16 @@ pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 const RECORDED: &str = "crates/linx-wire/testdata";
 
 /// What cargo-fuzz passes for coverage, without a sanitizer and (its `--strip-dead-code`) without what is never called.
-const FLAGS: [&str; 6] = [
+const FLAGS: [&str; 5] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    "-Ccodegen-units=1",
 ];
+
+/// Seconds a target from which on it pays to optimize them well: it takes half a minute longer.
+const LONG: u64 = 20;
 
 struct Options {
     seconds: u64,
@@ -79,7 +81,7 @@ fn fuzz(mode: Mode, options: &Options) -> Verdict {
         return Verdict::Failed(format!("no target \"{stranger}\"; there are: {}", known.join(" ")));
     }
     let chosen = if options.targets.is_empty() { known } else { options.targets.clone() };
-    let folder = match build(mode) {
+    let folder = match build(mode, options.seconds >= LONG) {
         Ok(folder) => folder,
         Err(why) => return Verdict::Failed(why),
     };
@@ -135,38 +137,28 @@ fn summary(mut results: Vec<(String, Outcome)>, took: Duration) -> Verdict {
 }
 
 /// Builds every target with coverage; gives the folder of the programs.
-fn build(mode: Mode) -> Result<PathBuf, String> {
-    let host = host()?;
-    let outcome = run::run(build_command(&host), mode, Duration::from_secs(1200));
+fn build(mode: Mode, well: bool) -> Result<PathBuf, String> {
+    let mut version = Command::new("rustc");
+    version.arg("-vV");
+    let host = output(version)?
+        .lines()
+        .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
+        .ok_or("rustc -vV names no host")?;
+    let (level, units) = if well { ("3", 1) } else { ("1", 16) };
+    // With --target the flags reach neither build scripts nor procedural macros.
+    let mut command = cargo(&["build", "--release", "--locked", "--bins", "--manifest-path", MANIFEST]);
+    command
+        .args(["--target", &host, "--target-dir", "target/fuzz"])
+        .env("RUSTFLAGS", format!("--cfg fuzzing {} -Ccodegen-units={units}", FLAGS.join(" ")))
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level)
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
+        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+        .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
+    let outcome = run::run(command, mode, Duration::from_secs(1200));
     if !outcome.ok() {
         return Err(format!("the fuzz targets do not build: {}", outcome.why()));
     }
     Ok(Path::new("target/fuzz").join(host).join("release"))
-}
-
-/// What builds every target.
-pub(crate) fn builder() -> Option<Command> {
-    host().ok().map(|host| build_command(&host))
-}
-
-fn host() -> Result<String, String> {
-    let mut version = Command::new("rustc");
-    version.arg("-vV");
-    let version = output(version)?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned));
-    host.ok_or_else(|| "rustc -vV names no host".to_owned())
-}
-
-fn build_command(host: &str) -> Command {
-    // With --target the flags reach neither build scripts nor procedural macros.
-    let mut command = cargo(&["build", "--release", "--locked", "--bins", "--manifest-path", MANIFEST]);
-    command
-        .args(["--target", host, "--target-dir", "target/fuzz"])
-        .env("RUSTFLAGS", format!("--cfg fuzzing {}", FLAGS.join(" ")))
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
-        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
-        .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
-    command
 }
 
 /// One target for so many seconds, from its corpus, its seeds, what failed before, and what was recorded.

@@ -2,16 +2,10 @@
 
 use crate::Verdict;
 use crate::run::{self, Mode, cargo};
-use std::process::Command;
 use std::time::Duration;
 
 /// How the command begins; README has it on a line of its own.
 const BEGIN: &str = "cargo run --release -- ";
-
-/// What builds the program that it runs.
-pub(crate) fn builder() -> Command {
-    cargo(&["build", "--release", "--locked", "--bin", "linx"])
-}
 
 pub(crate) fn run(mode: Mode) -> Verdict {
     let text = match std::fs::read_to_string("README.md") {

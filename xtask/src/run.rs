@@ -184,23 +184,6 @@ pub(crate) fn output(mut command: Command) -> Result<String, String> {
     }
 }
 
-/// Runs a program whose words nobody reads, at most for `limit`. What it could not do is done, and told, where it is wanted.
-pub(crate) fn unheard(mut command: Command, limit: Duration) {
-    if OFFLINE.load(Ordering::Relaxed) {
-        command.env("CARGO_NET_OFFLINE", "true");
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    let started = Instant::now();
-    let Ok(mut child) = command.spawn() else { return };
-    while matches!(child.try_wait(), Ok(None)) {
-        if started.elapsed() > limit {
-            kill(&mut child);
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn next(receiver: &mpsc::Receiver<String>, open: &mut bool) -> Option<String> {
     let tick = Duration::from_millis(50);
     if !*open {

@@ -32,24 +32,14 @@ pub(crate) fn run(mode: Mode, args: &[String]) -> Verdict {
 
 /// Unit and integration tests.
 pub(crate) fn tests(mode: Mode, args: &[String]) -> (Verdict, Counts) {
-    let mut command = runner();
+    let mut command = if has_nextest() {
+        cargo(&["nextest", "run", "--workspace", "--all-features", "--locked", "--profile", "ci"])
+    } else {
+        eprintln!("xtask: cargo-nextest is not installed: cargo test instead");
+        cargo(&["test", "--workspace", "--all-features", "--locked", "--all-targets", "--no-fail-fast"])
+    };
     command.args(args);
     judge(command, mode)
-}
-
-/// Builds them.
-pub(crate) fn build(mode: Mode) -> Verdict {
-    let mut command = runner();
-    command.arg("--no-run");
-    judge(command, mode).0
-}
-
-fn runner() -> Command {
-    if has_nextest() {
-        return cargo(&["nextest", "run", "--workspace", "--all-features", "--locked", "--profile", "ci"]);
-    }
-    eprintln!("xtask: cargo-nextest is not installed: cargo test instead");
-    cargo(&["test", "--workspace", "--all-features", "--locked", "--all-targets", "--no-fail-fast"])
 }
 
 /// The examples in the documentation.
