@@ -111,6 +111,9 @@ fn state_style(word: &str) -> Style {
     }
 }
 
+/// Keys and values of what has parts.
+type Parts = [(&'static str, Value)];
+
 /// A field that differs.
 #[derive(Debug)]
 pub(super) struct Difference<'a> {
@@ -143,6 +146,9 @@ pub(super) fn differences<'a>(old: &'a [Field], new: &'a [Field]) -> Vec<Differe
 }
 
 pub(super) fn write_difference(line: &mut Line, field: &Difference<'_>) {
+    if let (Some(Value::Object(before)), Some(Value::Object(after))) = (field.before, field.after) {
+        return write_parts(line, field, before, after);
+    }
     line.push("  ");
     line.push(field.key);
     let lists = match (field.before, field.after) {
@@ -175,6 +181,19 @@ pub(super) fn write_difference(line: &mut Line, field: &Difference<'_>) {
     line.word_as(state_style(&before), &before);
     line.word("→");
     line.word_as(state_style(&after), &after);
+}
+
+/// Of what has parts, those that differ.
+fn write_parts(line: &mut Line, whole: &Difference<'_>, before: &Parts, after: &Parts) {
+    let part = |parts: &'_ Parts, key: &str| parts.iter().position(|(known, _)| *known == key);
+    let gone = before.iter().filter(|(key, _)| part(after, key).is_none());
+    for (key, _) in after.iter().chain(gone) {
+        let [before, after] = [before, after].map(|parts| part(parts, key).map(|at| &parts[at].1));
+        if before != after {
+            let key = format!("{}.{key}", whole.key);
+            write_difference(line, &Difference { key: &key, class: whole.class, before, after });
+        }
+    }
 }
 
 /// A value in one word: texts in it are escaped already.

@@ -180,11 +180,36 @@ fn lines_name_the_object_and_what_became_of_its_fields() {
         ),
         (route(0, Some(8)), route(1, Some(8)), "10.9.5.0/24 via 10.1.1.8 dev eth0 proto bird  flags +dead"),
         (neighbour(2, 1), neighbour(0x20, 1), "10.1.1.1 dev eth0  state REACHABLE → FAILED"),
+        (neighbour(2, 1), neighbour(4, 1), "10.1.1.1 dev eth0  state REACHABLE → STALE"),
         // The first does not change anything.
         (neighbour(2, 1), neighbour(4, 2), "10.1.1.1 dev eth0  lladdr 02:00:00:00:00:01 → 02:00:00:00:00:02"),
     ] {
         assert_eq!(changed(&before, &after), expected);
     }
+}
+
+/// Of counters those that counted.
+#[test]
+fn of_what_has_parts_those_that_differ_are_told() {
+    let counted = |rx_packets: u64, tx_bytes: u64| {
+        let counters: Vec<u8> = (0..25)
+            .map(|n| [rx_packets, 3, 90, tx_bytes].get(n).copied().unwrap_or(0))
+            .flat_map(u64::to_ne_bytes)
+            .collect();
+        link(1, 6, &[(23, &counters)])
+    };
+    let (names, links) = (Names::built_in(), LinkNames::new());
+    let cx = Context::new(&names, &links);
+    let line = |before: &Object, after: &Object, cx: &Context<'_>| {
+        let mut line = Line::new();
+        let is_told = text::write_changed(&mut line, before.as_ref(), after.as_ref(), cx);
+        (line.to_string(), is_told)
+    };
+    let (one, two) = (counted(1, 90), counted(3, 266));
+    let told = "eth0  stats64.rx.packets 1 → 3  stats64.tx.bytes 90 → 266".to_owned();
+    assert_eq!(line(&one, &two, &cx.volatile(true)), (told, true));
+    assert_eq!(line(&one, &two, &cx), ("eth0".to_owned(), false));
+    assert_eq!(line(&one, &one, &cx.volatile(true)), ("eth0".to_owned(), false));
 }
 
 #[test]
