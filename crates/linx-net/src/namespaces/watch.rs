@@ -160,7 +160,7 @@ impl Watcher {
         // A container's control group may be known a little later than its process.
         self.settling = if changes.is_empty() { self.settling.saturating_sub(1) } else { SETTLING };
         self.unchanged = if self.settling == 0 { 0 } else { BLIND };
-        self.watch_processes()?;
+        self.watch_processes();
         Ok(changes)
     }
 
@@ -269,8 +269,8 @@ impl Watcher {
         changes
     }
 
-    /// One process of each namespace that has no name.
-    fn watch_processes(&mut self) -> Result<(), Error> {
+    /// One process of each namespace that has no name, where that can be: the next look comes without it, too.
+    fn watch_processes(&mut self) {
         let mut wanted: HashSet<u32> = self
             .known
             .iter()
@@ -285,22 +285,21 @@ impl Watcher {
             }
         }
         for token in obsolete {
-            self.forget(token)?;
+            // It leaves the set with its descriptor, at the latest.
+            let _ = self.forget(token);
         }
         for pid in wanted {
             match Pidfd::open(pid) {
-                Ok(process) => {
-                    self.poll.add(&process, self.next_token)?;
+                Ok(process) if self.poll.add(&process, self.next_token).is_ok() => {
                     self.witnesses.insert(self.next_token, process);
                     self.next_token += 1;
                 }
                 // It went during the look: the next one shows what that means.
                 Err(error) if error.is_gone() => self.is_due = true,
-                // No descriptor left: the next look is early enough.
-                Err(_) => {}
+                // No descriptor left, or no place in the set: the next look is early enough.
+                Ok(_) | Err(_) => {}
             }
         }
-        Ok(())
     }
 }
 
