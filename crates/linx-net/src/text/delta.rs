@@ -185,10 +185,12 @@ pub(super) fn write_difference(line: &mut Line, field: &Difference<'_>) {
 
 /// Of what has parts, those that differ.
 fn write_parts(line: &mut Line, whole: &Difference<'_>, before: &Parts, after: &Parts) {
-    let part = |parts: &'_ Parts, key: &str| parts.iter().position(|(known, _)| *known == key);
+    fn part<'a>(parts: &'a Parts, key: &str) -> Option<&'a Value> {
+        parts.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
     let gone = before.iter().filter(|(key, _)| part(after, key).is_none());
     for (key, _) in after.iter().chain(gone) {
-        let [before, after] = [before, after].map(|parts| part(parts, key).map(|at| &parts[at].1));
+        let [before, after] = [before, after].map(|parts| part(parts, key));
         if before != after {
             let key = format!("{}.{key}", whole.key);
             write_difference(line, &Difference { key: &key, class: whole.class, before, after });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use linx::mirror::{Change, FleetWatch, MovedFrom, MovedTo};
+use linx::mirror::{Change, Fleet, FleetWatch, MovedFrom, MovedTo};
 use linx::{LinkView, Object};
 use linx_test::{Namespace, is_root, skip_unless};
 
@@ -81,6 +81,49 @@ fn a_link_that_moves_is_told_to_move() {
         let is_it = delta.change() == Change::Added && delta.netns() == b;
         is_it.then(|| assert!(told.moved_from().is_none()))
     });
+}
+
+/// A link keeps its index where that is free: each time it goes to the same place.
+#[test]
+fn a_link_that_went_to_and_fro_before_anybody_looked_has_all_its_ends() {
+    skip_unless!(is_root(), "not root");
+    let (one, two) = (Namespace::new("fleet-fro"), Namespace::new("fleet-and"));
+    one.batch("link add a0 type veth peer name p0\n");
+    let builder = Fleet::builder().template(|builder| builder.links().audit(None));
+    let mut driver = builder.only(vec![one.netns(), two.netns()]).driver().unwrap();
+    let fleet = driver.fleet();
+    let mut watch = fleet.watch();
+    linx_test::until("a beginning", || {
+        driver.advance(Instant::now()).unwrap();
+        fleet.is_synced()
+    });
+    for _ in 0..3 {
+        one.ip(&format!("link set a0 netns {}", two.name()));
+        two.ip(&format!("link set a0 netns {}", one.name()));
+    }
+    let mut told = Vec::new();
+    linx_test::until("all of its ends", || {
+        driver.advance(Instant::now()).unwrap();
+        while let Some(next) = watch.try_next().unwrap() {
+            let Some(delta) = delta(&next) else { continue };
+            let Object::Link(link) = delta.object() else { continue };
+            if link.name().as_bytes() == b"a0" && delta.change() != Change::Changed {
+                let other = match delta.change() {
+                    Change::Removed => {
+                        next.moved_to().and_then(|to| to.namespace.as_ref()).and_then(|to| to.cookie)
+                    }
+                    _ => next.moved_from().and_then(|from| from.namespace.cookie),
+                };
+                told.push((delta.change(), delta.netns(), other));
+            }
+        }
+        told.len() >= 12
+    });
+    let [a, b] = [&one, &two].map(|namespace| namespace.netns().cookie().unwrap());
+    let there = [(Change::Removed, a, Some(b)), (Change::Added, b, Some(a))];
+    let back = [(Change::Removed, b, Some(a)), (Change::Added, a, Some(b))];
+    assert_eq!(told, [there, back].concat().repeat(3));
+    assert_eq!(fleet.stats().moves, 6);
 }
 
 #[test]

@@ -31,8 +31,12 @@ impl FleetDriver {
             let held: Vec<(u64, Delta)> = mirror.map_or_else(Vec::new, |mirror| {
                 mirror.shared.lock().core.log.since(place).filter_map(moves).collect()
             });
-            for (_, delta) in held.iter().filter(|(_, delta)| delta.change() == Change::Added) {
-                self.arrive(&member, delta, now);
+            let is_open =
+                |delta: &Delta| delta.change() == Change::Added && !member.lock().is_move(delta.revision());
+            for (_, delta) in held {
+                if is_open(&delta) {
+                    self.arrive(&member, &delta, now);
+                }
             }
             self.show(id);
         }
@@ -88,6 +92,11 @@ impl FleetDriver {
         }
         to
     }
+}
+
+/// That announcements about links were dropped.
+pub(super) fn is_loss(notice: &Notice) -> bool {
+    matches!(notice, Notice::Resynced(resynced) if resynced.kinds.contains(&Kind::Link))
 }
 
 /// Deltas that are about links' moving.
