@@ -17,6 +17,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// As much processor time in it says that something does: there is much to sum up.
 const WORK: Duration = Duration::from_millis(300);
 
+/// So often it is looked whether it would go on, had it a processor: others may have them all.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How long it may take in all.
 const MOST: Duration = Duration::from_secs(20);
 
@@ -51,10 +54,9 @@ impl Blocked {
 
 fn attend(signals: &Signals, bell: &Wake) {
     let mut asked: Option<Instant> = None;
-    let (mut begun, mut worked) = (Instant::now(), Duration::ZERO);
+    let (mut begun, mut worked, mut is_running) = (Instant::now(), Duration::ZERO, false);
     loop {
-        let left = asked.map(|_| (begun + GRACE).saturating_duration_since(Instant::now()));
-        match wait_readable(signals.as_fd(), left) {
+        match wait_readable(signals.as_fd(), asked.map(|_| LOOK)) {
             Ok(true) if signals.take().is_none() => {}
             Ok(true) if asked.is_none() => {
                 bell.wake();
@@ -62,11 +64,12 @@ fn attend(signals: &Signals, bell: &Wake) {
                 asked = Some(begun);
             }
             Ok(true) if asked.is_some_and(|at| at.elapsed() < ECHO) => {}
+            Ok(false) if begun.elapsed() < GRACE => is_running |= is_runnable(),
             Ok(false)
                 if asked.is_some_and(|at| at.elapsed() < MOST)
-                    && processor_time().saturating_sub(worked) > WORK =>
+                    && (is_running || processor_time().saturating_sub(worked) > WORK) =>
             {
-                (begun, worked) = (Instant::now(), processor_time());
+                (begun, worked, is_running) = (Instant::now(), processor_time(), false);
             }
             _ => {
                 note("ended before all of its output was taken");
@@ -74,6 +77,14 @@ fn attend(signals: &Signals, bell: &Wake) {
             }
         }
     }
+}
+
+/// Whether the thread that sums up runs, or waits for nothing but a processor: `R` in `/proc/PID/stat` (proc(5)).
+fn is_runnable() -> bool {
+    let stat = std::fs::read("/proc/self/stat").unwrap_or_default();
+    // What precedes it is a name in parentheses, which may have any bytes.
+    let name = stat.iter().rposition(|byte| *byte == b')');
+    name.and_then(|end| stat.get(end + 1..end + 3)).is_some_and(|state| state == b" R")
 }
 
 impl AsFd for Interrupt {

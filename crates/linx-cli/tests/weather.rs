@@ -168,3 +168,63 @@ fn the_time_of_a_loss_is_not_later_than_what_follows() {
         }
     }
 }
+
+/// Whoever asks for the end has seen what went before.
+#[test]
+fn what_was_announced_before_a_signal_is_told() {
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("lastword");
+    namespace.batch("link set lo up\n");
+    for (round, what) in ["monitor --snapshot", "watch"].into_iter().cycle().take(12).enumerate() {
+        let line = format!("-n {} -j {what} route", namespace.name());
+        let mut running = Running::start(linx(line.split_whitespace()));
+        running.find_json(|line| line["op"] == "synced");
+        running.signal("STOP");
+        namespace.ip(&format!("route add 10.7.{round}.0/24 dev lo"));
+        running.signal("INT");
+        running.signal("CONT");
+        let ended = running.end();
+        let is_told = ended.stdout.iter().any(|line| line.contains(&format!("10.7.{round}.0/24")));
+        assert_eq!((ended.status, is_told), (Some(0), true), "{what}: {ended:?}");
+    }
+}
+
+/// What keeps a processor busy.
+struct Hog(std::process::Child);
+
+impl Drop for Hog {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Who waits for a processor waits for nobody to take the output.
+#[test]
+fn who_is_given_no_processor_ends_in_good_order_exclusive() {
+    const ROUTES: usize = 4000;
+    skip_unless!(is_root(), "not root");
+    let idly = |command: &Command| {
+        let mut idly = Command::new("taskset");
+        idly.args(["-c", "0", "chrt", "-i", "0"]).arg(command.get_program()).args(command.get_args());
+        idly
+    };
+    let can = idly(&Command::new("true")).status().is_ok_and(|status| status.success());
+    skip_unless!(can, "taskset and chrt may not choose processor and policy");
+    let namespace = Namespace::new("starved");
+    namespace.batch("link set lo up\n");
+    let line = format!("-n {} watch --summary --fold 0 route", namespace.name());
+    let mut running = Running::start(idly(&linx(line.split_whitespace())));
+    running.find_note(|line| line.contains("hidden: "));
+    let routes: String =
+        (0..ROUTES).map(|n| format!("route add 10.8.{}.{} dev lo\n", n / 250, n % 250)).collect();
+    namespace.batch(&routes);
+    // It has read them when it rests.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let hog =
+        Hog(Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"]).spawn().unwrap());
+    running.signal("INT");
+    let ended = running.end();
+    drop(hog);
+    assert_eq!((ended.status, ended.stdout.len()), (Some(0), ROUTES), "{:?}", ended.stderr);
+}

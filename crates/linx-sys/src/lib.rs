@@ -39,7 +39,7 @@ pub use options::{Instruction, MemInfo};
 pub use poll::{PollSet, Wake, first_readable, wait_readable};
 pub use process::{
     Pidfd, boottime, clock_ticks_per_second, hurry_this_thread, in_initial_pid_namespace,
-    in_initial_user_namespace, monotonic, processor_time, raise_nofile,
+    in_initial_user_namespace, monotonic, processor_time, raise_nofile, thread_time,
 };
 pub use procfs::{ProcDir, processes};
 pub use recv::{Received, RecvBuf};

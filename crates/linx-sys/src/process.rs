@@ -117,6 +117,12 @@ pub fn processor_time() -> Duration {
     clock(ClockId::ProcessCPUTime)
 }
 
+/// Processor time that the calling thread has had so far (CLOCK_THREAD_CPUTIME_ID, clock_gettime(2)).
+#[must_use]
+pub fn thread_time() -> Duration {
+    clock(ClockId::ThreadCPUTime)
+}
+
 /// Time since the machine started, sleep not included (CLOCK_MONOTONIC): the clock of process events.
 #[must_use]
 pub fn monotonic() -> Duration {

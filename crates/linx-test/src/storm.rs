@@ -7,6 +7,7 @@ use linx_wire::header::{Ack, Messages, control};
 use linx_wire::uapi::rtm;
 
 use crate::namespace::Namespace;
+use crate::until;
 
 /// Messages in one datagram to the kernel.
 const BATCH: usize = 64;
@@ -48,16 +49,24 @@ impl Step {
 }
 
 impl Storm {
-    /// A sender in `namespace`, in which it makes the device `storm0` with 10.255.0.1/24.
+    /// A sender in `namespace`, in which it makes the device `storm0` with 10.255.0.1/24. Nothing happens to that by itself
+    /// afterwards: it has its carrier, and no address of IPv6 that becomes usable later.
     #[must_use]
     pub fn new(namespace: &Namespace) -> Self {
+        namespace.batch("link add storm0 type veth peer name storm1\n");
+        for device in ["storm0", "storm1"] {
+            namespace.sysctl(&format!("net.ipv6.conf.{device}.disable_ipv6"), "1");
+        }
         namespace.batch(
-            "link add storm0 type veth peer name storm1\n\
-             link set storm1 up\n\
+            "link set storm1 up\n\
              link set storm0 up\n\
              address add 10.255.0.1/24 dev storm0\n",
         );
-        let line = namespace.ip("-o link show dev storm0");
+        let mut line = String::new();
+        until("a carrier", || {
+            line = namespace.ip("-o link show dev storm0");
+            line.contains(" state UP ") && namespace.ip("-o link show dev storm1").contains(" state UP ")
+        });
         let ifindex: u32 = line.split(':').next().unwrap().trim().parse().unwrap();
         let socket = Socket::open(Protocol::ROUTE, &namespace.netns()).unwrap();
         socket.set_sndbuf(8 << 20).unwrap();

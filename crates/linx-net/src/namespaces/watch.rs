@@ -12,7 +12,7 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use linx_sys::{Error, MountWatch, Pidfd, PollSet};
+use linx_sys::{Error, MountWatch, Pidfd, PollSet, thread_time};
 
 use super::discover::{Traces, is_led_elsewhere, look, traces};
 use super::{Discovery, Namespace};
@@ -25,7 +25,7 @@ const BLIND: u32 = 60;
 const SETTLING: u32 = 5;
 /// Two looks are at least this far apart.
 const GAP: Duration = Duration::from_millis(100);
-/// Between looks there is this many times the time that the last one took: at most 2 % of a core when nothing
+/// Between looks there is this many times the processor time that the last one took: at most 2 % of a core when nothing
 /// happens, 10 % in a storm.
 const PERIOD_FACTOR: u32 = 50;
 const GAP_FACTOR: u32 = 10;
@@ -138,19 +138,19 @@ impl Watcher {
             return Ok(Vec::new());
         }
         // From here on: what happens during the look is noticed after it.
-        let begun = Instant::now();
+        let begun = thread_time();
         let traces = traces();
         let is_unchanged =
             !self.is_due && traces.is_some() && traces == self.traces && self.unchanged < BLIND;
         if is_unchanged && self.looked.is_some() {
             self.looked = Some(now);
             self.unchanged += 1;
-            self.took = begun.elapsed();
+            self.took = thread_time().saturating_sub(begun);
             return Ok(Vec::new());
         }
         self.looked = Some(now);
         let found = look(&self.pinned);
-        self.took = begun.elapsed();
+        self.took = thread_time().saturating_sub(begun);
         let found = found?;
         self.is_due = false;
         // What happened after they were taken is seen the next time: they will differ.

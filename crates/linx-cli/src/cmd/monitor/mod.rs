@@ -185,7 +185,7 @@ impl Session {
             let mut taken = 0;
             for token in ready {
                 match token {
-                    INTERRUPT => return Ok(End::Interrupted),
+                    INTERRUPT => return self.last_turn(),
                     OUTPUT => return Ok(End::Closed),
                     NAMESPACES | ANSWERS => {}
                     token => taken += self.turn(token)?,
@@ -204,6 +204,15 @@ impl Session {
                 std::thread::sleep(nap);
             }
         }
+    }
+
+    /// What was announced before a signal came is told before the end.
+    fn last_turn(&mut self) -> Outcome<End> {
+        for token in self.follow.sources.keys().copied().collect::<Vec<_>>() {
+            self.turn(token)?;
+        }
+        self.settle()?;
+        Ok(End::Interrupted)
     }
 
     /// Effective size of the smallest receive buffer, bytes.

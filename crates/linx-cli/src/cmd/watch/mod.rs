@@ -208,6 +208,9 @@ impl Session {
             let moments = [self.wish.until, due(&self.tail.queue), self.tail.held.deadline(), fleet];
             let ready = self.waits.wait(moments)?;
             if ready.contains(&INTERRUPT) {
+                // What was announced before is part of what there was.
+                self.advance()?;
+                self.settle()?;
                 return Ok(End::Interrupted);
             }
             if ready.contains(&OUTPUT) {
