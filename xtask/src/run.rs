@@ -137,7 +137,7 @@ pub(crate) fn run(mut command: Command, mode: Mode, limit: Duration) -> Outcome 
     // What it had printed is read to the end, but a child of its own that holds on to the pipe
     // does not keep us.
     let ended = Instant::now();
-    while open && ended.elapsed() < Duration::from_secs(2) {
+    while open && ended.elapsed() < Duration::from_secs(6) {
         if let Some(line) = next(&receiver, &mut open) {
             print(&line);
             lines.push(line);

@@ -177,8 +177,9 @@ fn a_storm_is_told_whole_and_in_order() {
     skip_unless!(is_root(), "not root");
     let namespace = Namespace::new("storm");
     let mut storm = Storm::new(&namespace);
-    let mut owned = routes(&namespace).rcvbuf(64 << 20).subscribe().unwrap();
-    let mut borrowed = routes(&namespace).rcvbuf(64 << 20).subscribe().unwrap();
+    // All of it fits, however late it is read.
+    let mut owned = routes(&namespace).rcvbuf(128 << 20).subscribe().unwrap();
+    let mut borrowed = routes(&namespace).rcvbuf(128 << 20).subscribe().unwrap();
     let portid = storm.portid();
     std::thread::scope(|scope| {
         scope.spawn(|| storm.cycles(10_000, 10));
@@ -384,7 +385,8 @@ fn the_descriptor_is_readable_while_anything_is_pending() {
     skip_unless!(is_root(), "not root");
     let namespace = Namespace::new("fd-storm");
     let mut storm = Storm::new(&namespace);
-    let mut monitor = routes(&namespace).rcvbuf(4096).subscribe().unwrap();
+    // That other namespaces come and go would make it readable, too.
+    let mut monitor = routes(&namespace).rcvbuf(4096).follow(false).subscribe().unwrap();
     let readable = |monitor: &Monitor, timeout| wait_readable(monitor.as_fd(), Some(timeout)).unwrap();
     monitor.until_now(PATIENCE, drop).unwrap();
     assert!(!readable(&monitor, Duration::ZERO));
@@ -638,13 +640,19 @@ fn a_slow_receiver_lags_and_is_told_once() {
     let control = routes(&namespace).subscribe().unwrap().forward_to(sender).unwrap();
     storm.cycles(500, 1);
     linx_test::until("all events are read", || control.stats().events >= 1000);
-    let mut notices = Vec::new();
-    // Eight in the channel, then one that tells of the rest.
-    while notices.len() < 9 {
-        notices.push(receiver.recv_timeout(PATIENCE).unwrap());
+    // Eight in the channel at least, then one that tells of the rest; the last one may have been read and not passed on.
+    let (mut events, mut lags) = (0, Vec::new());
+    while events + lags.iter().sum::<u64>() < 1000 {
+        match receiver.recv_timeout(PATIENCE).unwrap() {
+            Notice::Event(_) => events += 1,
+            Notice::Lagged(missed) => {
+                assert!(events >= 8, "{events}");
+                lags.push(missed);
+            }
+            other => panic!("{other:?}"),
+        }
     }
-    assert!(notices[..8].iter().all(|notice| matches!(notice, Notice::Event(_))));
-    assert!(matches!(notices[8], Notice::Lagged(992)), "{:?}", notices[8]);
+    assert!(lags.len() == 1 && events <= 9, "{events}: {lags:?}");
     storm.send(&[Step { add: true, number: 1 }]);
     assert!(matches!(receiver.recv_timeout(PATIENCE).unwrap(), Notice::Event(_)), "and it goes on");
     control.namespace_gone();

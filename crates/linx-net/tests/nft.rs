@@ -51,12 +51,23 @@ fn a_commit_is_told_whole_with_who_made_it() {
 #[test]
 fn the_committer_of_a_one_shot_command_is_found() {
     skip_unless!(is_root(), "not root");
+    // A busy machine may let commands end before anybody looked, and is given three tries; being wrong is not given any.
+    let mut unknown = Vec::new();
+    while unknown.len() < 3 && unknown.iter().all(|unknown| *unknown > 3) {
+        let authors = Authors::start().unwrap();
+        skip_unless!(authors.cache().is_ok(), "the kernel does not tell of executions here");
+        unknown.push(committers_without_a_command_line(authors));
+    }
+    assert!(unknown.iter().any(|unknown| *unknown <= 3), "{unknown:?} of {ONE_SHOTS} without a command line");
+}
+
+const ONE_SHOTS: usize = 30;
+
+fn committers_without_a_command_line(authors: Authors) -> usize {
     let namespace = Namespace::new("nftwho");
-    let authors = Authors::start().unwrap();
-    skip_unless!(authors.cache().is_ok(), "the kernel does not tell of executions here");
     let mut monitor = Monitor::builder().netns(&namespace.netns()).subscribe().unwrap();
     let mut queue = Attach::new(authors).unwrap();
-    let tables: Vec<String> = (0..30).map(|number| format!("t{number}")).collect();
+    let tables: Vec<String> = (0..ONE_SHOTS).map(|number| format!("t{number}")).collect();
     for table in &tables {
         namespace.exec("nft", &["add", "table", "ip", table]);
         let commit = transaction(&mut monitor);
@@ -80,7 +91,7 @@ fn the_committer_of_a_one_shot_command_is_found() {
             assert_eq!(words, ["nft", "add", "table", "ip", table], "{author:?}");
         }
     }
-    assert!(unknown <= 3, "{unknown} of {} without a command line", tables.len());
+    unknown
 }
 
 #[test]

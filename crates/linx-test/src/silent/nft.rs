@@ -37,6 +37,10 @@ fn packets(stage: &mut Stage) {
          add chain inet t c { type filter hook output priority 0; }\n\
          add rule inet t c ip daddr 10.0.0.0/24 update @s { ip daddr }",
     );
+    // Who is sent to is known: nobody is told after some seconds that there is no such host.
+    for other in ["10.0.0.2", "10.1.0.2"] {
+        stage.namespace.ip(&format!("neigh add {other} lladdr 02:00:00:00:00:02 nud permanent dev ve0"));
+    }
     // Of what the links themselves send, nothing meets these.
     stage.namespace.nft(
         "add rule inet t c ip daddr 10.1.0.0/16 quota name \"q\"\n\
