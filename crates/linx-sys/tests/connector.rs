@@ -19,8 +19,10 @@ use linx_sys::{Error, ErrorKind, Netns, ProcConnector, ProcEvent, ProcEvents, mo
 /// The connector, or a loud skip for a reason that the error gives.
 fn open(events: ProcEvents) -> Option<ProcConnector> {
     match ProcConnector::open(&Netns::host().unwrap(), events) {
-        Ok(connector) => {
+        Ok(mut connector) => {
             connector.set_rcvbuf(16 << 20).unwrap();
+            // Where many begin and end at this moment, the buffer that it began with was too small for them.
+            while !matches!(connector.recv(), Ok(None)) {}
             Some(connector)
         }
         Err(error) => {
@@ -86,6 +88,7 @@ fn a_child_is_seen_to_fork_execute_and_end() {
 #[test]
 fn only_what_was_asked_for_comes() {
     let Some(mut connector) = open(ProcEvents::EXEC) else { return };
+    let dropped = connector.drops().unwrap();
     for _ in 0..20 {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = child.id();
@@ -95,7 +98,7 @@ fn only_what_was_asked_for_comes() {
             other => panic!("{other:?}"),
         });
     }
-    assert_eq!(connector.drops().unwrap(), 0);
+    assert_eq!(connector.drops().unwrap(), dropped);
 }
 
 #[test]
