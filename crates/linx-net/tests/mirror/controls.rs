@@ -1,9 +1,9 @@
 //! Negative controls: what the checks find when a mirror does without what makes it right.
 
 use linx::Mirror;
-use linx_test::{Namespace, PATIENCE, Storm, is_root};
+use linx_test::{Namespace, Storm, is_root};
 
-use crate::oracle::differences;
+use crate::oracle::lasting_differences;
 
 /// Rounds of which at least one must go wrong.
 const ROUNDS: u32 = 20;
@@ -24,8 +24,7 @@ fn without_the_rules_of_what_is_not_announced_the_mirror_is_wrong() {
         let builder = if is_whole { builder } else { builder.without_implied() };
         let mirror = builder.start().unwrap();
         namespace.ip("link set v0 down");
-        mirror.quiet(PATIENCE).unwrap();
-        let wrong = differences(&mirror, &namespace);
+        let wrong = lasting_differences(&mirror, &namespace);
         assert_eq!(wrong.is_empty(), is_whole, "{wrong:#?}");
     }
 }

@@ -6,7 +6,7 @@ use linx::mirror::{Cause, Change, Delta, Watch};
 use linx::{Mirror, NeighbourView, Notice};
 use linx_test::{Namespace, PATIENCE, SilentScene, advertise, is_root, skip_unless, until};
 
-use crate::oracle::differences;
+use crate::oracle::assert_true;
 
 fn deltas(watch: &mut Watch) -> Vec<Delta> {
     let mut all = Vec::new();
@@ -16,20 +16,6 @@ fn deltas(watch: &mut Watch) -> Vec<Delta> {
         }
     }
     all
-}
-
-/// IPv6 announces a new address a moment after it is there.
-fn assert_true(mirror: &Mirror, namespace: &Namespace) {
-    let mut wrong = Vec::new();
-    for _ in 0..10 {
-        mirror.quiet(PATIENCE).unwrap();
-        wrong = differences(mirror, namespace);
-        if wrong.is_empty() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("{wrong:#?}");
 }
 
 /// Two pairs of links that are up.

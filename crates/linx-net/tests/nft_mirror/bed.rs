@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::UdpSocket;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use linx::mirror::nft::{Book, Changes, Group, Options, State, Transaction};
 use linx::mirror::{Cause, Change};
 use linx::nft::{self, ElementRef, ItemRef, Monitor, Notice, RuleView};
 use linx::{Compare, Handle, Key};
 use linx_test::{Namespace, PATIENCE};
+
+/// What is read so long after its commit is late: how long an element lasts is told, and not from when on.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What was told, and the state before it.
 pub(crate) struct Told {
@@ -61,6 +64,10 @@ pub(crate) struct Bed {
     pub(crate) book: Book,
     pub(crate) told: Vec<Told>,
     pub(crate) doubts: u32,
+    /// When the first commit began that was not read yet.
+    begun: Option<Instant>,
+    /// Whether a commit was read late.
+    is_late: bool,
 }
 
 impl Bed {
@@ -83,11 +90,12 @@ impl Bed {
         let rules = nft::pull(&handle).subscribe_first(&monitor.control()).ruleset().unwrap();
         let mut book = Book::new(options);
         book.load(&rules, Instant::now());
-        Self { namespace, handle, monitor, book, told: Vec::new(), doubts: 0 }
+        Self { namespace, handle, monitor, book, told: Vec::new(), doubts: 0, begun: None, is_late: false }
     }
 
     /// Commits; whether the kernel took it.
     pub(crate) fn nft(&mut self, script: &str) -> bool {
+        self.begun.get_or_insert_with(Instant::now);
         self.namespace.try_exec("nft", &["-f", &self.file(script)]).is_ok()
     }
 
@@ -179,6 +187,7 @@ impl Bed {
                 take(book, before, Some(What::Group(group)));
             }
         }
+        self.is_late |= self.begun.take().is_some_and(|begun| begun.elapsed() > LATE);
         &self.told[from..]
     }
 
@@ -190,6 +199,14 @@ impl Bed {
     pub(crate) fn check(&mut self) {
         self.read();
         let rules = self.pull();
+        // As a mirror does.
+        if std::mem::take(&mut self.is_late) {
+            let before = self.book.state().clone();
+            if let Some(group) = self.book.renew(&rules, Cause::Event, Instant::now()) {
+                let after = self.book.state().fingerprint();
+                self.told.push(Told { before, what: What::Group(group), after });
+            }
+        }
         let mut fresh = Book::new(Options::default());
         fresh.load(&rules, Instant::now());
         let found = differences(self.book.state(), fresh.state());
