@@ -105,7 +105,8 @@ fn no_privilege() {
     }
     // Told once, tried again in silence.
     assert_eq!((refused, read), (3, 1));
-    assert!(fleet.stats().refusals > 3);
+    until("they are tried again", || fleet.stats().refusals > 3);
+    assert!(watch.try_next().unwrap().is_none());
     let chosen = Fleet::builder().only(vec![other, Netns::host().unwrap()]).start().unwrap();
     assert_eq!(chosen.namespaces().len(), 2);
     assert!(chosen.state(Netns::host().unwrap().cookie().unwrap()).is_some());
@@ -169,6 +170,8 @@ fn who_does_not_read_loses_of_the_storm_alone() {
     std::thread::scope(|scope| {
         let storm = scope.spawn(|| {
             stormy.batch(&add);
+            // What came and went before it was read would not be told.
+            until("most of them are read", || fleet.state(a).unwrap().routes().len() >= 20_000);
             stormy.batch(&del);
         });
         let mut rounds = 0;
@@ -202,7 +205,7 @@ fn who_does_not_read_loses_of_the_storm_alone() {
     for cookie in [a, b] {
         assert_eq!(slow.state(cookie).unwrap().fingerprint(), fleet.state(cookie).unwrap().fingerprint());
     }
-    assert!(longest < Duration::from_secs(5), "{longest:?}");
+    assert!(longest < Duration::from_secs(20), "{longest:?}");
 }
 
 /// Who begins to watch while a namespace is in doubt is told of it, right after its state.

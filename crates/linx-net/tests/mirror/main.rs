@@ -20,7 +20,7 @@ mod oracle;
 mod rules;
 mod silent;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linx::mirror::{Cause, Change, Family};
 use linx::{Kind, Mirror, NeighbourView, Notice, RouteFilter, RouteView};
@@ -89,6 +89,9 @@ fn a_lifetime_that_is_renewed_is_a_change_and_one_that_passes_is_none() {
         return;
     }
     let namespace = Namespace::new("lifetime");
+    let added = Instant::now();
+    // To the nearest second.
+    let gone = || (added.elapsed() + Duration::from_millis(500)).as_secs();
     namespace.batch("link set lo up\naddress add 10.0.0.1/32 dev lo valid_lft 500 preferred_lft 400\n");
     let mirror = Mirror::builder(&namespace.netns()).addresses().start().unwrap();
     let mut watch = mirror.watch();
@@ -96,10 +99,13 @@ fn a_lifetime_that_is_renewed_is_a_change_and_one_that_passes_is_none() {
     std::thread::sleep(Duration::from_secs(3));
     mirror.audit();
     // Three seconds later it has three seconds less, and ends when it did.
-    namespace.ip("address change 10.0.0.1/32 dev lo valid_lft 497 preferred_lft 397");
+    let (valid, preferred) = (500 - gone(), 400 - gone());
+    namespace
+        .ip(&format!("address change 10.0.0.1/32 dev lo valid_lft {valid} preferred_lft {preferred}"));
     mirror.quiet(linx_test::PATIENCE).unwrap();
     assert!(watch.try_next().unwrap().is_none());
-    namespace.ip("address change 10.0.0.1/32 dev lo valid_lft 900 preferred_lft 397");
+    let preferred = 400 - gone();
+    namespace.ip(&format!("address change 10.0.0.1/32 dev lo valid_lft 900 preferred_lft {preferred}"));
     let Notice::Delta(delta) = watch.next().unwrap() else { panic!("a delta") };
     assert_eq!((delta.change(), delta.fields()), (Change::Changed, &["cacheinfo.valid".to_owned()][..]));
     namespace.ip("address change 10.0.0.1/32 dev lo valid_lft forever preferred_lft forever");
