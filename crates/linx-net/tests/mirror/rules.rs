@@ -191,8 +191,8 @@ fn what_expires_and_what_goes_with_its_owner_is_told() {
     loop {
         assert!(std::time::Instant::now() < end, "nothing expired");
         match watch.next_timeout(PATIENCE).unwrap() {
-            Some(Notice::Nft(delta)) => {
-                assert_eq!((delta.change(), delta.cause()), (Change::Removed, Cause::Expired));
+            Some(Notice::Nft(delta)) if delta.change() == Change::Removed => {
+                assert_eq!(delta.cause(), Cause::Expired);
                 break;
             }
             _ => continue,
@@ -303,11 +303,12 @@ fn elements_that_were_announced_while_a_mirror_did_not_run_end_when_they_end() {
     turn(&Mirror::is_synced);
     let mut watch = mirror.watch();
     let mut own = watch.state();
+    let adds = Instant::now();
     namespace.nft(
-        "add element inet t s { 10.0.0.1 timeout 6s, 10.0.0.2 timeout 1h, 10.0.0.3, 10.0.0.4 timeout 3s }",
+        "add element inet t s { 10.0.0.1 timeout 10s, 10.0.0.2 timeout 1h, 10.0.0.3, 10.0.0.4 timeout 3s }",
     );
-    namespace.nft("add element inet t m { 10.0.0.1-10.0.0.9 timeout 1h : 22 }");
     let added = Instant::now();
+    namespace.nft("add element inet t m { 10.0.0.1-10.0.0.9 timeout 1h : 22 }");
     std::thread::sleep(Duration::from_secs(4));
     let generation = linx::nft::generation(&linx::Handle::new(&namespace.netns()).unwrap()).unwrap();
     turn(&|mirror| mirror.snapshot().generation() == Some(generation));
@@ -332,7 +333,7 @@ fn elements_that_were_announced_while_a_mirror_did_not_run_end_when_they_end() {
         assert_eq!((key, held.is_some()), (other, there.is_some()));
         if let Some((held, there)) = held.zip(*there) {
             let apart = held.max(there) - held.min(there);
-            assert!(apart < Duration::from_millis(500), "{key:?}: {apart:?}");
+            assert!(apart < Duration::from_secs(2), "{key:?}: {apart:?}");
         }
     }
     // It is told: who follows the changes ends elements when the mirror does.
@@ -354,8 +355,9 @@ fn elements_that_were_announced_while_a_mirror_did_not_run_end_when_they_end() {
     assert!(ended == 1 && (2..=4).contains(&told), "{ended} {told}");
     assert_eq!(own.fingerprint(), mirror.snapshot().fingerprint());
     turn(&|mirror| ends(mirror).len() < held.len());
-    let lasted = added.elapsed();
-    assert!((Duration::from_secs(5)..Duration::from_secs(8)).contains(&lasted), "{lasted:?}");
+    // Four seconds longer, if they counted from when they were read.
+    let (most, least) = (adds.elapsed(), added.elapsed());
+    assert!(most > Duration::from_secs(9) && least < Duration::from_secs(13), "{most:?} {least:?}");
     assert_eq!(mirror.stats().audit_repairs, 0);
 }
 

@@ -12,7 +12,7 @@ use crate::mirror::options::Options;
 use crate::names::Names;
 
 /// The longest that a commit which was held back is waited for. Nothing else happens meanwhile.
-const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(30);
 
 /// Waits as an event loop does, until the generation is in the state; false if it has not come soon.
 fn comes(rules: &mut Rules, poll: &mut PollSet, core: &RefCell<Core>, generation: u32) -> bool {

@@ -54,9 +54,18 @@ fn a_loop_of_ones_own_is_woken_when_there_is_something_to_do() {
                 assert!(Instant::now() < end, "it never rests");
             }
         };
-        settled(&mut turn);
-        assert!(mirror.is_certain());
-        assert_eq!(differences(&mirror, &namespace), Vec::<String>::new());
+        let mut wrong = Vec::new();
+        for _ in 0..10 {
+            settled(&mut turn);
+            assert!(mirror.is_certain());
+            wrong = differences(&mirror, &namespace);
+            if wrong.is_empty() {
+                break;
+            }
+            // A lost carrier is listed a moment before it is announced.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
         // Quiet: nobody is woken.
         let (begun, mut woken) = (Instant::now(), 0);
         while begun.elapsed() < Duration::from_secs(long_or(5, 1)) {
@@ -126,9 +135,17 @@ fn nobodys_mirror() {
     println!("ready");
     let mut lines = std::io::stdin().lines();
     lines.next().unwrap().unwrap();
-    mirror.quiet(PATIENCE).unwrap();
-    let fresh = Mirror::builder(&netns).audit(None).start().unwrap();
-    assert_eq!(held(&mirror.snapshot()), held(&fresh.snapshot()));
+    // Some things are listed a moment before they are announced.
+    for left in (0..10).rev() {
+        mirror.quiet(PATIENCE).unwrap();
+        let fresh = Mirror::builder(&netns).audit(None).start().unwrap();
+        let (held, there) = (held(&mirror.snapshot()), held(&fresh.snapshot()));
+        if held == there {
+            break;
+        }
+        assert!(left > 0, "{held:#?}\ninstead of {there:#?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     assert!(mirror.snapshot().routes().len() > 300);
     println!("converged {:?}", mirror.stats());
     // To enter another one takes a capability, which the error names.
@@ -201,7 +218,7 @@ fn a_stream_under_tokio_tells_every_change_and_how_it_ends() {
         runtime.block_on(async {
             let mut changes = mirror.watch().into_stream().unwrap();
             assert!(matches!(next(&mut changes).await, Some(Ok(Notice::Synced(_)))));
-            let mut revision = mirror.snapshot().revision();
+            let mut revision = changes.watch().state().revision();
             storm.cycles(500, 2);
             mirror.quiet(PATIENCE).unwrap();
             while revision < mirror.snapshot().revision() {

@@ -36,7 +36,7 @@ use oracle::differences;
 const SEED: &str = "LINX_WEATHER_SEED";
 
 /// A mirror ends so long after its namespace, at the latest.
-const END: Duration = Duration::from_secs(1);
+const END: Duration = Duration::from_secs(10);
 
 fn is_long() -> bool {
     std::env::var_os("LINX_LONG").is_some()

@@ -53,7 +53,12 @@ fn without_a_descriptor_a_resync_waits_and_then_it_is_done() {
         }
         assert!(doubts > 0 && (ends > 0) == keeps, "{doubts} {ends}");
         // What is announced is told, whatever is in doubt.
-        let losses = mirror.stats().losses;
+        let mut losses = 0;
+        until("no more losses of the storm", || {
+            losses = mirror.stats().losses;
+            std::thread::sleep(Duration::from_millis(300));
+            mirror.stats().losses == losses
+        });
         storm.send(&[linx_test::Step { add: true, number: 0x0100_0000 }]);
         until("the event", || {
             mirror.snapshot().routes().exact(254, "12.0.0.0/32".parse().unwrap()).next().is_some()

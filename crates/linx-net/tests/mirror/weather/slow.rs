@@ -1,16 +1,18 @@
 //! Consumers that do not read: they cost a bounded log, are told so, and the others do not notice.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use linx::mirror::State;
 use linx::{Mirror, Notice};
-use linx_test::{Namespace, PATIENCE, Step, StopOnDrop, Storm, Usage};
+use linx_test::{Namespace, PATIENCE, Step, StopOnDrop, Storm, Usage, until};
 
 use crate::{assert_converges, long_or, once};
 
 /// What a consumer who does not read may cost.
 const MOST: u64 = 32 << 20;
+/// After so many changes the one who reads is waited for, until it has at most so many to read: both are half of what makes it lag.
+const PACE: u32 = 8_000;
 /// Routes that come and go.
 const ROUTES: u32 = 10_000;
 
@@ -34,7 +36,7 @@ fn stopped(changes: u32, lasts: Duration, mut each: impl FnMut(&Mirror)) -> Outc
     assert!(matches!(slow.next().unwrap(), Notice::Synced(_)));
     let begins_with = mirror.snapshot().revision();
     let (before, heap) = (Usage::now().resident, mirror.heap_bytes() as u64);
-    let stop = AtomicBool::new(false);
+    let (stop, read) = (AtomicBool::new(false), AtomicU64::new(begins_with));
     let mut fast = mirror.watch();
     let (seen, grown) = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -44,6 +46,7 @@ fn stopped(changes: u32, lasts: Duration, mut each: impl FnMut(&Mirror)) -> Outc
                     Some(Notice::Delta(delta)) => {
                         assert_eq!(delta.revision(), revision + 1, "none is missing");
                         revision += 1;
+                        read.store(revision, Ordering::Relaxed);
                     }
                     Some(Notice::Lagged) => panic!("who reads does not lag"),
                     Some(_) => {}
@@ -61,10 +64,17 @@ fn stopped(changes: u32, lasts: Duration, mut each: impl FnMut(&Mirror)) -> Outc
         let begun = Instant::now();
         let mut steps = Step::of_cycles(ROUTES, changes / ROUTES).skip(ROUTES as usize);
         let parts = 1000;
-        let mut grown = 0;
+        let (mut grown, mut sent) = (0, 0);
         for part in 0..parts {
             let many: Vec<Step> = steps.by_ref().take((changes / parts) as usize).collect();
             many.chunks(64).for_each(|steps| storm.send(steps));
+            sent += many.len() as u32;
+            if sent >= PACE {
+                sent = 0;
+                mirror.quiet(PATIENCE).unwrap();
+                let least = mirror.snapshot().revision().saturating_sub(PACE.into());
+                until("it is read", || reader.is_finished() || read.load(Ordering::Relaxed) >= least);
+            }
             each(&mirror);
             if part % 100 == 99 {
                 grown = grown.max(Usage::now().resident.saturating_sub(before));

@@ -164,7 +164,7 @@ fn ages(seed: u64, rcvbuf: usize, routes: u32, lasts: Duration) {
             let stats = mirror.stats();
             begun.elapsed() > lasts && stats.losses > before || begun.elapsed() > 20 * lasts
         };
-        while !is_over() {
+        while !is_over() || ages.is_empty() && marks.open.lock().unwrap().is_empty() {
             let state = mirror.snapshot();
             let now = Instant::now();
             slack = slack.max(now.saturating_duration_since(last));
