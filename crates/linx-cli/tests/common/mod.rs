@@ -10,6 +10,13 @@ use std::time::{Duration, Instant};
 /// Longest that a test waits for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Waits until the links of its pairs that are up have seen each other: that is announced some time after they were set up.
+pub fn carriers(namespace: &linx_test::Namespace) {
+    linx_test::until("carriers", || {
+        namespace.ip("-o link show up type veth").lines().all(|line| line.contains(" state UP "))
+    });
+}
+
 /// The command, without what the environment of the tests would change.
 pub fn linx<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_linx"));
@@ -138,6 +145,13 @@ impl Running {
         }
     }
 
+    /// The next line, if there is one in so long.
+    pub fn line_within(&mut self, time: Duration) -> Option<String> {
+        let line = self.stdout.recv_timeout(time).ok()?;
+        self.seen.push(line.clone());
+        Some(line)
+    }
+
     /// Reads up to the first line that fits, and returns it.
     #[track_caller]
     pub fn find(&mut self, fits: impl Fn(&str) -> bool) -> String {
@@ -181,6 +195,18 @@ impl Running {
                 return value;
             }
         }
+    }
+
+    /// The first JSON line that fits, of those that were read already and of those to come.
+    #[track_caller]
+    pub fn ever_json(&mut self, fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let seen = self.seen.iter().map(|line| serde_json::from_str(line).expect(line)).find(&fits);
+        seen.unwrap_or_else(|| self.find_json(fits))
+    }
+
+    /// The next line on standard error, if there is one in so long.
+    pub fn note_within(&mut self, time: Duration) -> Option<String> {
+        self.stderr.recv_timeout(time).ok()
     }
 
     /// Reads up to the first line on standard error that fits.
