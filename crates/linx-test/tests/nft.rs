@@ -28,8 +28,8 @@ fn namespace() -> Namespace {
     namespace
 }
 
-/// One line an object, without what the kernel alone gives: handles, names of anonymous sets and bound chains; and without
-/// fractions of the seconds since something was used.
+/// One line an object, without what the kernel alone gives: handles, names of anonymous sets and bound chains; and of the
+/// time since something was used only whether it is long.
 fn lines(entities: &[Entity]) -> Vec<String> {
     let plain = |text: String| {
         let words = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -40,7 +40,7 @@ fn lines(entities: &[Entity]) -> Vec<String> {
                 let (name, rest) = word.split_at(end);
                 match (std::mem::replace(&mut last, word), name.parse::<u32>()) {
                     // Since a packet came: it goes on.
-                    ("msecs ", Ok(since)) => format!("{} s{rest}", since / 1000),
+                    ("msecs ", Ok(since)) => format!("long {}{rest}", since >= 5000),
                     _ if name.starts_with("__") => format!("ANY{rest}"),
                     _ => word.to_owned(),
                 }

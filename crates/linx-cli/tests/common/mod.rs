@@ -1,6 +1,8 @@
 //! Running the command as its users do.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod watch;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
