@@ -67,6 +67,12 @@ pub fn interrupt_threads() -> usize {
         .count()
 }
 
+/// Sends SIGINT to a child, from this process itself.
+pub fn interrupt(child: &std::process::Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    kill_process(Pid::from_child(child), Signal::INT).unwrap();
+}
+
 /// Sets how many descriptors the process may have (the soft limit), and returns how many it might.
 pub fn limit_descriptors(most: u64) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -24,7 +24,8 @@ mod zoo;
 
 pub use churn::{Churn, Dice};
 pub use foul::{
-    advertise, break_socket, interrupt_threads, let_signals_interrupt, limit_descriptors, send_to_portid,
+    advertise, break_socket, interrupt, interrupt_threads, let_signals_interrupt, limit_descriptors,
+    send_to_portid,
 };
 pub use names::{hostile_names, hostile_texts};
 pub use namespace::{Namespace, run};
@@ -33,7 +34,7 @@ pub use probe::{Probe, is_root};
 pub use raw::Raw;
 pub use silent::{SilentScene, Stage, Teller};
 pub use storm::{Step, Storm};
-pub use usage::{Usage, processor_time, thread_usage};
+pub use usage::{Usage, processor_time, thread_usage, unread};
 pub use zoo::Zoo;
 
 use std::time::{Duration, Instant};

@@ -49,6 +49,12 @@ pub fn thread_usage(name: &str) -> (Duration, u64) {
     (time, sleeps)
 }
 
+/// Bytes that are in a pipe, not read by anybody yet.
+#[must_use]
+pub fn unread(pipe: impl std::os::fd::AsFd) -> u64 {
+    rustix::io::ioctl_fionread(pipe).unwrap()
+}
+
 /// A thread may have ended meanwhile.
 fn read_if(path: &std::path::Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()

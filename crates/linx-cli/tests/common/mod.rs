@@ -138,8 +138,9 @@ impl Running {
             }
             Err(why) => {
                 let last = &self.seen[self.seen.len().saturating_sub(10)..];
+                let notes: Vec<_> = self.stderr.try_iter().collect();
                 panic!(
-                    "no line from {:?}: {why}; {} seen, the last: {last:#?}",
+                    "no line from {:?}: {why}; {} seen, the last: {last:#?}; notes: {notes:#?}",
                     self.command,
                     self.seen.len()
                 )
