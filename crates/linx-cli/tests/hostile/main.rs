@@ -281,7 +281,13 @@ fn hostile_names_of_everything_do_no_harm_in_any_output_exclusive() {
     stage.main.ip("link set lo mtu 40000");
     running.iter_mut().for_each(|capture| capture.until("40000"));
     lap("caught up");
-    stage.authors();
+    stage.authors(0);
+    // On a busy machine all of them may be gone before anybody looked: then once more.
+    let [ip, nft] =
+        [stage.program(b""), stage.committer(b"")].map(|folder| format!("\"exe\":\"{}", folder.display()));
+    if !running[2].has_within(Duration::from_secs(10), &[&ip, &nft]) {
+        stage.authors(1);
+    }
     let wanted = wanted(&stage);
     lap("objects");
 

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use linx_test::{Namespace, Nft, Raw, hostile_names, hostile_texts};
 use linx_wire::emit::Request;
@@ -297,9 +297,9 @@ impl Stage {
     }
 
     /// Programs of hostile names, started by such, in control groups of such names, with themselves on their command
-    /// lines: each makes a route and a table.
-    pub fn authors(&self) {
-        for program in ["bash", "ip", "nft"] {
+    /// lines: each makes a route and a table, others in each round.
+    pub fn authors(&self, round: u8) {
+        for program in ["bash", "ip", "nft"].into_iter().filter(|_| round == 0) {
             std::fs::create_dir_all(self.folder.join(program)).unwrap();
             let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
             let found = PathBuf::from(String::from_utf8(found.stdout).unwrap().trim());
@@ -310,18 +310,20 @@ impl Stage {
         let one = |(number, text): &(usize, &Vec<u8>)| {
             let program = |of: &str| {
                 let named = self.folder.join(of).join(OsStr::from_bytes(text));
-                std::fs::hard_link(self.folder.join(format!("{of}.0")), &named).unwrap();
+                if round == 0 {
+                    std::fs::hard_link(self.folder.join(format!("{of}.0")), &named).unwrap();
+                }
                 named
             };
             let group = self.group(text);
-            let script = "[ -z \"$1\" ] || echo $$ > \"$1/cgroup.procs\"; (exec -a \"$2/ip\" \"$2\" route add 10.20.$4.0/24 dev lo) && \"$3\" add table ip \"author$4\"";
+            let script = "[ -z \"$1\" ] || echo $$ > \"$1/cgroup.procs\"; (exec -a \"$2/ip\" \"$2\" route add \"10.$5.$4.0/24\" dev lo) && \"$3\" add table ip \"author$5-$4\"";
             let status = Command::new("nsenter")
                 .args([&net, "--"])
                 .arg(program("bash"))
                 .args(["-c", script, "sh"])
                 .arg(group.unwrap_or_default())
                 .args([program("ip"), program("nft")])
-                .arg(number.to_string())
+                .args([number.to_string(), (20 + round).to_string()])
                 .status()
                 .unwrap();
             assert!(status.success(), "{:?}", text.escape_ascii().to_string());
@@ -392,7 +394,7 @@ fn remove(group: &Path) {
     }
     let end = Instant::now() + PATIENCE;
     while std::fs::remove_dir(group).is_err() && group.exists() && Instant::now() < end {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -453,6 +455,22 @@ impl Capture {
         self.until_all(&[text]);
     }
 
+    /// Whether it has written all of these within so long.
+    pub fn has_within(&self, time: Duration, texts: &[&str]) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            let all = std::fs::read(&self.out).unwrap();
+            let all = String::from_utf8_lossy(&all);
+            if texts.iter().all(|text| all.contains(text)) {
+                return true;
+            }
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until it has written all of these.
     pub fn until_all(&mut self, texts: &[&str]) {
         let end = Instant::now() + PATIENCE;
@@ -467,7 +485,7 @@ impl Capture {
                 let err = std::fs::read(&self.err).unwrap();
                 panic!("{}: no {texts:?}; {ended:?} {}", self.what, err.escape_ascii());
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -487,7 +505,7 @@ impl Capture {
                 break status.code();
             }
             assert!(Instant::now() < end, "{} goes on", self.what);
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         };
         let [out, err] = [&self.out, &self.err].map(|file| std::fs::read(file).unwrap());
         Captured { what: std::mem::take(&mut self.what), status, out, err }
