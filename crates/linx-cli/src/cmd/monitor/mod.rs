@@ -307,17 +307,24 @@ impl Session {
     fn namespaces(&mut self) -> Outcome {
         for (change, known) in self.follow.changes()? {
             match (change, known) {
-                // One that could not be entered by what led to it first may be by what leads to it now.
+                // One that could not be entered by what led to it first may be by what leads to it now. That one of them
+                // cannot be followed does not end the others.
                 (Coming::Added(namespace) | Coming::Changed(namespace), None) => {
-                    if let Some(place) = Place::found(&namespace)? {
-                        self.join(place)?;
+                    match Place::found(&namespace) {
+                        Ok(Some(place)) => self.join(place)?,
+                        Ok(None) => {}
+                        Err(failure) => note_not_followed(MONITOR, &namespace.name, failure),
                     }
                 }
                 (Coming::Changed(namespace), Some(token)) => {
-                    if let (Some(place), Some(source)) =
-                        (Place::found(&namespace)?, self.follow.sources.get_mut(&token))
-                        && place.name != source.place.name
-                    {
+                    let Some(source) = self.follow.sources.get_mut(&token) else { continue };
+                    let place = match Place::found(&namespace) {
+                        Ok(Some(place)) => place,
+                        Ok(None) => continue,
+                        // It is called so all the same.
+                        Err(_) => Place::of(&namespace, source.place.cookie, source.place.netns.clone()),
+                    };
+                    if place.name != source.place.name {
                         self.tail.printer.netns(&place, Op::New, Sign::Tilde);
                         source.place = place;
                     }
