@@ -20,6 +20,9 @@ const WORK: Duration = Duration::from_millis(300);
 /// So often it is looked whether it would go on, had it a processor: others may have them all.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Fewer looks than these say nothing: this thread was stopped, and the others with it.
+const LOOKS: u32 = 10;
+
 /// How long it may take in all.
 const MOST: Duration = Duration::from_secs(20);
 
@@ -54,7 +57,8 @@ impl Blocked {
 
 fn attend(signals: &Signals, bell: &Wake) {
     let mut asked: Option<Instant> = None;
-    let (mut begun, mut worked, mut is_running) = (Instant::now(), Duration::ZERO, false);
+    let (mut begun, mut worked) = (Instant::now(), Duration::ZERO);
+    let (mut looks, mut is_running) = (0, false);
     loop {
         match wait_readable(signals.as_fd(), asked.map(|_| LOOK)) {
             Ok(true) if signals.take().is_none() => {}
@@ -64,12 +68,16 @@ fn attend(signals: &Signals, bell: &Wake) {
                 asked = Some(begun);
             }
             Ok(true) if asked.is_some_and(|at| at.elapsed() < ECHO) => {}
-            Ok(false) if begun.elapsed() < GRACE => is_running |= is_runnable(),
+            Ok(false) if begun.elapsed() < GRACE => {
+                looks += 1;
+                is_running |= is_runnable();
+            }
             Ok(false)
                 if asked.is_some_and(|at| at.elapsed() < MOST)
-                    && (is_running || processor_time().saturating_sub(worked) > WORK) =>
+                    && (is_running || looks < LOOKS || processor_time().saturating_sub(worked) > WORK) =>
             {
-                (begun, worked, is_running) = (Instant::now(), processor_time(), false);
+                (begun, worked) = (Instant::now(), processor_time());
+                (looks, is_running) = (0, false);
             }
             _ => {
                 note("ended before all of its output was taken");

@@ -198,6 +198,39 @@ fn what_was_announced_before_a_signal_is_told() {
     }
 }
 
+/// However much it was; and who was stopped meanwhile is not taken for one that waits for its reader.
+#[test]
+fn much_that_was_announced_before_a_signal_is_told_storm() {
+    const ROUTES: usize = 20_000;
+    skip_unless!(is_root(), "not root");
+    let namespace = Namespace::new("lastwords");
+    namespace.batch("link set lo up\n");
+    let of = |op: &str| -> String {
+        let route =
+            |n: usize| format!("route {op} 10.{}.{}.{} dev lo\n", 8 + (n >> 16), n >> 8 & 255, n & 255);
+        (0..ROUTES).map(route).collect()
+    };
+    for (what, op) in [("-j monitor --snapshot route", "add"), ("watch --summary --fold 0 route", "del")] {
+        let line = format!("-n {} {what}", namespace.name());
+        let mut running = Running::start(linx(line.split_whitespace()));
+        match op {
+            "add" => _ = running.find_json(|line| line["op"] == "synced"),
+            _ => _ = running.find_note(|line| line.contains("hidden: ")),
+        }
+        running.signal("STOP");
+        namespace.batch(&of(op));
+        running.signal("INT");
+        running.signal("CONT");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        running.signal("STOP");
+        std::thread::sleep(std::time::Duration::from_millis(3500));
+        running.signal("CONT");
+        let ended = running.end();
+        let told = ended.stdout.iter().filter(|line| line.contains("10.")).count();
+        assert_eq!((ended.status, told), (Some(0), ROUTES), "{what}: {:?}", ended.stderr);
+    }
+}
+
 /// What keeps a processor busy.
 struct Hog(std::process::Child);
 

@@ -124,11 +124,6 @@ impl Watch {
         }
     }
 
-    /// Whether there is more in the log.
-    pub(super) fn is_behind(&self) -> bool {
-        self.place < self.shared.lock().core.log.end()
-    }
-
     /// The next notice before a place of the log.
     pub(super) fn step(&mut self, until: u64) -> Option<Notice> {
         if self.begun && self.place >= until && self.doubts.is_empty() {

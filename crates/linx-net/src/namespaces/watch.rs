@@ -88,7 +88,9 @@ pub struct Watcher {
     known: Vec<Namespace>,
     hidden_processes: usize,
     looked: Option<Instant>,
+    /// Processor time of the last look, and how long it took by the clock.
     took: Duration,
+    lasted: Duration,
     /// Something happened since.
     is_due: bool,
     told: VecDeque<Change>,
@@ -118,6 +120,7 @@ impl Watcher {
             hidden_processes: 0,
             looked: None,
             took: Duration::ZERO,
+            lasted: Duration::ZERO,
             is_due: true,
             told: VecDeque::new(),
             traces: None,
@@ -138,19 +141,19 @@ impl Watcher {
             return Ok(Vec::new());
         }
         // From here on: what happens during the look is noticed after it.
-        let begun = thread_time();
+        let (begun, had) = (Instant::now(), thread_time());
         let traces = traces();
         let is_unchanged =
             !self.is_due && traces.is_some() && traces == self.traces && self.unchanged < BLIND;
         if is_unchanged && self.looked.is_some() {
             self.looked = Some(now);
             self.unchanged += 1;
-            self.took = thread_time().saturating_sub(begun);
+            (self.took, self.lasted) = (thread_time().saturating_sub(had), begun.elapsed());
             return Ok(Vec::new());
         }
         self.looked = Some(now);
         let found = look(&self.pinned);
-        self.took = thread_time().saturating_sub(begun);
+        (self.took, self.lasted) = (thread_time().saturating_sub(had), begun.elapsed());
         let found = found?;
         self.is_due = false;
         // What happened after they were taken is seen the next time: they will differ.
@@ -193,7 +196,7 @@ impl Watcher {
     pub fn deadline(&self) -> Instant {
         let Some(looked) = self.looked else { return Instant::now() };
         let wait = if self.is_due {
-            GAP.max(self.took.saturating_mul(GAP_FACTOR)).min(LATEST)
+            GAP.max(self.lasted).max(self.took.saturating_mul(GAP_FACTOR)).min(LATEST)
         } else {
             PERIOD.max(self.took.saturating_mul(PERIOD_FACTOR))
         };

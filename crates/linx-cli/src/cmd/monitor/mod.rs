@@ -39,6 +39,9 @@ const MONITOR: &str = "monitor";
 /// Notices that one namespace may have printed before the others have their turn.
 const SHARE: usize = 8192;
 
+/// How long after a signal that is told which was announced before.
+const LAST: Duration = Duration::from_secs(1);
+
 /// When so many came in one round, the next is put off for a moment: much of a storm's cost is waking up for each event.
 const MANY: usize = 12;
 const NAP: Duration = Duration::from_millis(4);
@@ -185,7 +188,7 @@ impl Session {
             let mut taken = 0;
             for token in ready {
                 match token {
-                    INTERRUPT => return self.last_turn(),
+                    INTERRUPT => return Ok(self.last_turn()),
                     OUTPUT => return Ok(End::Closed),
                     NAMESPACES | ANSWERS => {}
                     token => taken += self.turn(token)?,
@@ -206,13 +209,20 @@ impl Session {
         }
     }
 
-    /// What was announced before a signal came is told before the end.
-    fn last_turn(&mut self) -> Outcome<End> {
+    /// What was announced before a signal came is told before the end. Who asked for that has it in any case, also where a
+    /// source fails now or never rests.
+    fn last_turn(&mut self) -> End {
+        let until = Instant::now() + LAST;
         for token in self.follow.sources.keys().copied().collect::<Vec<_>>() {
-            self.turn(token)?;
+            while self.turn(token).is_ok_and(|taken| taken >= SHARE) && Instant::now() < until {
+                if self.settle().is_err() {
+                    return End::Interrupted;
+                }
+            }
         }
-        self.settle()?;
-        Ok(End::Interrupted)
+        // What it could not do, the end tells.
+        let _ = self.settle();
+        End::Interrupted
     }
 
     /// Effective size of the smallest receive buffer, bytes.

@@ -209,8 +209,8 @@ impl Session {
             let ready = self.waits.wait(moments)?;
             if ready.contains(&INTERRUPT) {
                 // What was announced before is part of what there was.
-                self.advance()?;
-                self.settle()?;
+                // Whether that succeeds or not, the end was asked for.
+                let _ = self.advance().and_then(|()| self.settle());
                 return Ok(End::Interrupted);
             }
             if ready.contains(&OUTPUT) {

@@ -24,7 +24,7 @@ use crate::namespaces::{Change as Coming, Namespace, Watcher, discover};
 
 mod links;
 
-use links::{is_loss, moves};
+use links::moves;
 
 const FLEET: &str = "mirror";
 const WAKE: u64 = u64::MAX;
@@ -449,9 +449,7 @@ impl FleetDriver {
         let inode = unit.member.lock().namespace.inode;
         unit.mirror = None;
         self.log_bytes -= std::mem::take(&mut unit.log_bytes);
-        if self.holding.remove(&id).is_some() {
-            self.show(id);
-        }
+        self.holding.remove(&id);
         self.audits.forget(id);
         if let Some(watcher) = &mut self.watcher {
             watcher.unpin(inode);
@@ -636,14 +634,13 @@ impl FleetDriver {
     fn collect(&mut self, id: u64, now: Instant) {
         let Some(unit) = self.units.get_mut(&id) else { return };
         let Some(mirror) = unit.mirror.clone() else { return };
-        let (mut moving, is_lossy, end, events) = {
+        let (mut moving, end, events) = {
             let guarded = mirror.shared.lock();
             let core = &guarded.core;
             let moving: Vec<(u64, Delta)> = core.log.since(unit.seen).filter_map(moves).collect();
-            let is_lossy = core.log.since(unit.seen).any(|(_, notice)| is_loss(notice));
             let before = std::mem::replace(&mut unit.log_bytes, core.log.heap_bytes());
             self.log_bytes = self.log_bytes - before + unit.log_bytes;
-            (moving, is_lossy, core.log.end(), core.stats.events)
+            (moving, core.log.end(), core.stats.events)
         };
         let was_synced = std::mem::replace(&mut unit.is_synced, mirror.is_synced());
         if !unit.is_synced {
@@ -664,9 +661,6 @@ impl FleetDriver {
             } else if !self.arrive(&member, &delta, now) && first_new.is_none() {
                 first_new = Some(place);
             }
-        }
-        if is_lossy {
-            self.moves.lost(id);
         }
         if is_new {
             self.audits.begin(id, self.audit, now);

@@ -47,8 +47,6 @@ struct Left {
     from: MovedFrom,
     departure: Departure,
     at: Instant,
-    /// The kernel dropped announcements where it went: that it came may be among them.
-    is_unsure: bool,
 }
 
 /// The links that left, and the ids by which namespaces know each other.
@@ -88,34 +86,24 @@ impl Moves {
         now: Instant,
     ) {
         let (Object::Link(link), Some(body)) = (delta.object(), Body::of(delta)) else { return };
-        self.left.retain(|left| now.saturating_duration_since(left.at) < WAITED_FOR);
+        self.left.retain(|left| {
+            now.saturating_duration_since(left.at) < WAITED_FOR && (left.to, left.ifindex) != (to, ifindex)
+        });
         if self.left.len() < MOST {
             let name = link.name().as_bytes().into();
             let from = MovedFrom { namespace: Arc::clone(namespace), ifindex: link.index(), name };
             let departure = Departure { member, revision: delta.revision() };
-            self.left.push(Left { to, ifindex, body, from, departure, at: now, is_unsure: false });
+            self.left.push(Left { to, ifindex, body, from, departure, at: now });
         }
     }
 
-    /// The kernel dropped announcements of a namespace.
-    pub(super) fn lost(&mut self, id: u64) {
-        self.left.iter_mut().filter(|left| left.to == id).for_each(|left| left.is_unsure = true);
-    }
-
-    /// Where a link that came to a namespace came from. One that goes to and fro keeps its index where that is free: those
-    /// that went to the same place come in the same order.
+    /// Where a link that came to a namespace came from.
     pub(super) fn arrive(&mut self, delta: &Delta, id: u64, now: Instant) -> Option<(MovedFrom, Departure)> {
         let (Object::Link(link), true) = (delta.object(), delta.change() == Change::Added) else {
             return None;
         };
-        let is_there = |left: &Left| (left.to, left.ifindex) == (id, link.index());
-        let at = self.left.iter().position(is_there)?;
-        let left = self.left.remove(at);
-        if left.is_unsure && self.left.iter().any(is_there) {
-            // Which of them it is cannot be told.
-            self.left.retain(|left| !is_there(left));
-            return None;
-        }
+        let at = self.left.iter().position(|left| (left.to, left.ifindex) == (id, link.index()))?;
+        let left = self.left.swap_remove(at);
         let is_it = Body::of(delta).as_ref() == Some(&left.body)
             && now.saturating_duration_since(left.at) < WAITED_FOR;
         is_it.then_some((left.from, left.departure))

@@ -174,11 +174,6 @@ impl Told {
         self.moves.get(at).map(|(_, moved)| Arc::clone(moved))
     }
 
-    /// Whether where that link came from, or went, is known.
-    pub(super) fn is_move(&self, revision: u64) -> bool {
-        self.moves.binary_search_by_key(&revision, |(other, _)| *other).is_ok()
-    }
-
     /// It was entered, or left: the mirror is another.
     pub(super) fn enter(&mut self, mirror: Mirror) {
         self.mirror = Some(mirror);
@@ -229,6 +224,11 @@ impl Reader {
         let member = self.ready.pop_front()?;
         self.queued.remove(&member.id);
         Some(member)
+    }
+
+    /// Whether there may be something of it to read.
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.queued.contains(&id)
     }
 
     /// There may be more of it.

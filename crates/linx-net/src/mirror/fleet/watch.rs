@@ -106,13 +106,10 @@ fn go_on(waiting: &mut Vec<(Arc<Member>, u64)>, member: u64, reader: &mut Reader
     on.into_iter().for_each(|(other, _)| reader.again(other));
 }
 
-/// Whether it is still to be read that a link left; that may be held back yet. Of two that wait, none waits for the other.
-fn is_ahead(cursors: &HashMap<u64, Cursor>, departure: Departure, waiting: &[(Arc<Member>, u64)]) -> bool {
-    let is_untold = |cursor: &Cursor| {
-        cursor.told < departure.revision && cursor.watch.as_ref().is_some_and(Watch::is_behind)
-    };
-    waiting.iter().all(|(other, _)| other.id != departure.member)
-        && cursors.get(&departure.member).is_some_and(is_untold)
+/// Whether it is still to be read that a link left.
+fn is_ahead(cursors: &HashMap<u64, Cursor>, departure: Departure, reader: &Reader) -> bool {
+    let is_untold = |cursor: &Cursor| cursor.told < departure.revision;
+    reader.has(departure.member) && cursors.get(&departure.member).is_some_and(is_untold)
 }
 
 impl FleetWatch {
@@ -207,7 +204,7 @@ impl FleetWatch {
             };
             match (notice.moved.as_deref(), &notice.news) {
                 (Some(Move::From(_, departure)), News::Mirror(told))
-                    if is_ahead(&self.cursors, *departure, &self.waiting) =>
+                    if is_ahead(&self.cursors, *departure, reader) =>
                 {
                     if let Some(watch) = self.cursors.get_mut(&member.id).and_then(|it| it.watch.as_mut()) {
                         watch.back(told.clone());
@@ -219,7 +216,6 @@ impl FleetWatch {
                 (Some(Move::To(_)), _) => go_on(&mut self.waiting, member.id, reader),
                 _ => {}
             }
-            self.waiting.retain(|(other, _)| other.id != member.id);
             if is_last {
                 self.cursors.remove(&member.id);
                 go_on(&mut self.waiting, member.id, reader);

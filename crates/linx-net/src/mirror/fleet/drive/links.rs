@@ -31,12 +31,8 @@ impl FleetDriver {
             let held: Vec<(u64, Delta)> = mirror.map_or_else(Vec::new, |mirror| {
                 mirror.shared.lock().core.log.since(place).filter_map(moves).collect()
             });
-            let is_open =
-                |delta: &Delta| delta.change() == Change::Added && !member.lock().is_move(delta.revision());
-            for (_, delta) in held {
-                if is_open(&delta) {
-                    self.arrive(&member, &delta, now);
-                }
+            for (_, delta) in held.iter().filter(|(_, delta)| delta.change() == Change::Added) {
+                self.arrive(&member, delta, now);
             }
             self.show(id);
         }
@@ -92,11 +88,6 @@ impl FleetDriver {
         }
         to
     }
-}
-
-/// That announcements about links were dropped.
-pub(super) fn is_loss(notice: &Notice) -> bool {
-    matches!(notice, Notice::Resynced(resynced) if resynced.kinds.contains(&Kind::Link))
 }
 
 /// Deltas that are about links' moving.
