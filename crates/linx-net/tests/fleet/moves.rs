@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use linx::mirror::{Change, FleetWatch, MovedFrom, MovedTo};
-use linx::{LinkView, Object};
+use linx::mirror::{Change, Fleet, FleetDriver, FleetWatch, MovedFrom, MovedTo, News};
+use linx::{LinkView, Notice, Object};
 use linx_test::{Namespace, is_root, skip_unless};
 
 use crate::{PATIENCE, alone, delta, fleet_of, synced};
@@ -81,6 +81,93 @@ fn a_link_that_moves_is_told_to_move() {
         let is_it = delta.change() == Change::Added && delta.netns() == b;
         is_it.then(|| assert!(told.moved_from().is_none()))
     });
+}
+
+/// Whoever reads late is told each place that it left before the next one.
+#[test]
+fn who_reads_late_follows_a_link_from_one_to_the_next() {
+    skip_unless!(is_root(), "not root");
+    let _alone = alone();
+    let all = ["fleet-first", "fleet-second", "fleet-third"].map(Namespace::new);
+    let [first, second, third] = &all;
+    first.batch("link add v0 type veth peer name v1\n");
+    let fleet = fleet_of(&[first, second, third]);
+    let mut watch = fleet.watch();
+    let [a, b, c] = all.each_ref().map(|namespace| synced(&mut watch, namespace.name()));
+    fleet.quiet(PATIENCE).unwrap();
+    // Other changes, so that the first is read after the others' turn.
+    first.batch("link set v1 mtu 1400\nlink set v1 mtu 1401\nlink set v1 mtu 1402\n");
+    first.ip(&format!("link set v0 netns {}", second.name()));
+    linx_test::until("it came", || fleet.stats().moves == 1);
+    second.ip(&format!("link set v0 netns {}", third.name()));
+    linx_test::until("it came", || fleet.stats().moves == 2);
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        let next = watch.next_timeout(PATIENCE).unwrap().expect("all of its ends");
+        let Some(delta) = delta(&next) else { continue };
+        let Object::Link(link) = delta.object() else { continue };
+        if link.name().as_bytes() == b"v0" && delta.change() != Change::Changed {
+            told.push((delta.change(), delta.netns()));
+        }
+    }
+    let expected = [(Change::Removed, a), (Change::Added, b), (Change::Removed, b), (Change::Added, c)];
+    assert_eq!(told, expected);
+}
+
+/// One whose changes are more than are held does not keep back another that waits to be told where its link came from.
+#[test]
+fn who_waits_for_one_that_lags_goes_on() {
+    skip_unless!(is_root(), "not root");
+    let (one, two) = (Namespace::new("fleet-lags"), Namespace::new("fleet-waits"));
+    one.batch("link add v0 type veth peer name v1\n");
+    let builder = Fleet::builder().template(|builder| builder.links().audit(None).rcvbuf(64 << 20));
+    let mut driver = builder.hold(200_000).only(vec![one.netns(), two.netns()]).driver().unwrap();
+    let fleet = driver.fleet();
+    let mut watch = fleet.watch();
+    let turns = |driver: &mut FleetDriver, count: u32| {
+        for _ in 0..count {
+            driver.advance(Instant::now()).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    linx_test::until("a beginning", || {
+        turns(&mut driver, 1);
+        fleet.is_synced()
+    });
+    while watch.try_next().unwrap().is_some() {}
+    let changes = |from: u32, count: u32| -> String {
+        (from..from + count).map(|n| format!("link set v1 mtu {}\n", 1000 + n % 400)).collect()
+    };
+    one.batch(&changes(0, 4));
+    one.ip(&format!("link set v0 netns {}", two.name()));
+    linx_test::until("a move", || {
+        turns(&mut driver, 1);
+        fleet.stats().moves == 1
+    });
+    turns(&mut driver, 20);
+    let there = two.netns().cookie().ok();
+    let read = |watch: &mut FleetWatch| {
+        let told = watch.try_next().unwrap().expect("more of the one");
+        (told.namespace.cookie == there, matches!(told.news, News::Mirror(Notice::Lagged)))
+    };
+    // The other's turn: it waits.
+    for _ in 0..2 {
+        assert!(!read(&mut watch).0, "told before it left");
+    }
+    one.batch(&changes(0, 2000));
+    turns(&mut driver, 10);
+    let mut lags = 0;
+    for number in 0..300 {
+        let (is_there, is_lag) = read(&mut watch);
+        lags += u32::from(is_lag);
+        if is_there {
+            assert!(lags > 0);
+            return;
+        }
+        one.batch(&changes(number * 30, 30));
+        turns(&mut driver, 1);
+    }
+    panic!("it waits for ever, through {lags} lags");
 }
 
 #[test]

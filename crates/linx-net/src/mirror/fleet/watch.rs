@@ -106,10 +106,21 @@ fn go_on(waiting: &mut Vec<(Arc<Member>, u64)>, member: u64, reader: &mut Reader
     on.into_iter().for_each(|(other, _)| reader.again(other));
 }
 
-/// Whether it is still to be read that a link left.
-fn is_ahead(cursors: &HashMap<u64, Cursor>, departure: Departure, reader: &Reader) -> bool {
+/// Whether it is still to be read that a link left, before it came to a member: there is more of the one that it left, or
+/// that one waits itself, but not for this one.
+fn is_ahead(
+    cursors: &HashMap<u64, Cursor>,
+    (member, departure): (u64, Departure),
+    waiting: &[(Arc<Member>, u64)],
+    reader: &Reader,
+) -> bool {
+    let awaited_by = |id: u64| waiting.iter().find(|(other, _)| other.id == id).map(|(_, awaited)| *awaited);
     let is_untold = |cursor: &Cursor| cursor.told < departure.revision;
-    reader.has(departure.member) && cursors.get(&departure.member).is_some_and(is_untold)
+    let has_more = reader.has(departure.member) || awaited_by(departure.member).is_some();
+    let all = std::iter::successors(Some(departure.member), |id| awaited_by(*id));
+    has_more
+        && cursors.get(&departure.member).is_some_and(is_untold)
+        && all.take(waiting.len() + 1).all(|id| id != member)
 }
 
 impl FleetWatch {
@@ -204,7 +215,7 @@ impl FleetWatch {
             };
             match (notice.moved.as_deref(), &notice.news) {
                 (Some(Move::From(_, departure)), News::Mirror(told))
-                    if is_ahead(&self.cursors, *departure, reader) =>
+                    if is_ahead(&self.cursors, (member.id, *departure), &self.waiting, reader) =>
                 {
                     if let Some(watch) = self.cursors.get_mut(&member.id).and_then(|it| it.watch.as_mut()) {
                         watch.back(told.clone());
@@ -213,9 +224,13 @@ impl FleetWatch {
                     self.waiting.push((member, departure.member));
                     continue;
                 }
-                (Some(Move::To(_)), _) => go_on(&mut self.waiting, member.id, reader),
+                // What it left may have been among what is not held any more.
+                (Some(Move::To(_)), _) | (_, News::Mirror(Notice::Lagged | Notice::Synced(_))) => {
+                    go_on(&mut self.waiting, member.id, reader);
+                }
                 _ => {}
             }
+            self.waiting.retain(|(other, _)| other.id != member.id);
             if is_last {
                 self.cursors.remove(&member.id);
                 go_on(&mut self.waiting, member.id, reader);
