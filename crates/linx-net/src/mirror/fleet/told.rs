@@ -100,7 +100,8 @@ impl FleetNotice {
         }
     }
 
-    /// Of a link that was added because it was moved out of another namespace of the fleet: where it came from.
+    /// Of a link that was added because it was moved out of another namespace of the fleet: where it came from. `None` also
+    /// where that is not known: of one that went to and fro before the fleet looked, the last way alone is.
     #[must_use]
     pub fn moved_from(&self) -> Option<&MovedFrom> {
         match self.moved.as_deref() {
