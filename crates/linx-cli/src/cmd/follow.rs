@@ -114,6 +114,13 @@ pub(super) fn due<T>(queue: &Attach<T>) -> Option<Instant> {
     if queue.is_ready(now) { Some(now) } else { queue.deadline() }
 }
 
+/// What failed when the end was asked for already is said, and it ends all the same.
+pub(super) fn note_last(what: &str, failure: Failure) {
+    if let Some(text) = failure.of(what).text() {
+        note(text.trim_start_matches("linx: "));
+    }
+}
+
 /// With `--all-netns`, one that cannot be followed does not end the others.
 pub(super) fn note_not_followed(what: &str, name: &str, failure: Failure) {
     let text = failure.of(what).text().unwrap_or_default();

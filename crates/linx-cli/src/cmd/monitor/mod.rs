@@ -16,7 +16,7 @@ use linx::author::{Attach, Authors};
 use linx::json::Op;
 use linx::namespaces::Change as Coming;
 
-use super::follow::{ANSWERS, End, INTERRUPT, NAMESPACES, OUTPUT, due, note_not_followed};
+use super::follow::{ANSWERS, End, INTERRUPT, NAMESPACES, OUTPUT, due, note_last, note_not_followed};
 use super::state::{Opened, State};
 use crate::args::{Family, Global, Monitor};
 use crate::error::{Failure, Outcome, note};
@@ -214,15 +214,18 @@ impl Session {
     fn last_turn(&mut self) -> End {
         let until = Instant::now() + LAST;
         for token in self.follow.sources.keys().copied().collect::<Vec<_>>() {
-            while self.turn(token).is_ok_and(|taken| taken >= SHARE) && Instant::now() < until {
-                if self.settle().is_err() {
-                    return End::Interrupted;
-                }
+            if let Err(failure) = self.read_up(token, until) {
+                note_last(MONITOR, failure);
             }
         }
-        // What it could not do, the end tells.
-        let _ = self.settle();
         End::Interrupted
+    }
+
+    fn read_up(&mut self, token: u64, until: Instant) -> Outcome {
+        while self.turn(token)? >= SHARE && Instant::now() < until {
+            self.settle()?;
+        }
+        self.settle()
     }
 
     /// Effective size of the smallest receive buffer, bytes.

@@ -19,7 +19,7 @@ use linx::mirror::{Change, Fleet, FleetDriver, FleetNotice, FleetWatch, News, St
 use linx::namespaces::Namespace;
 use linx::{ErrorKind, Kind, Mirror, Notice};
 
-use super::follow::{End, INTERRUPT, NAMESPACES, OUTPUT, Waits, due, note_not_followed};
+use super::follow::{End, INTERRUPT, NAMESPACES, OUTPUT, Waits, due, note_last, note_not_followed};
 use crate::args::{Family, Global, Watch};
 use crate::error::{Failure, Outcome, note};
 use crate::filter::{self, Links, Query};
@@ -209,8 +209,9 @@ impl Session {
             let ready = self.waits.wait(moments)?;
             if ready.contains(&INTERRUPT) {
                 // What was announced before is part of what there was.
-                // Whether that succeeds or not, the end was asked for.
-                let _ = self.advance().and_then(|()| self.settle());
+                if let Err(failure) = self.advance().and_then(|()| self.settle()) {
+                    note_last(WATCH, failure);
+                }
                 return Ok(End::Interrupted);
             }
             if ready.contains(&OUTPUT) {
